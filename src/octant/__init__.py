@@ -1,0 +1,1 @@
+"""Multimodal search on Qdrant: text, images and audio in shared embedding spaces."""

@@ -1,0 +1,103 @@
+"""Everything octant raises on purpose.
+
+OctantError
+  MediaError           a file or blob cannot be read or decoded; carries .media
+  ItemError            an item cannot become a point as it is; carries .item_id
+  UnsupportedModality  no encoder takes this medium; carries .modality
+  SchemaMismatch       the stored collection was built otherwise; carries .differences
+  StoreError           the store refused or did not answer; the client's own error is the cause
+    StoreLocked        another process has the database open; carries .path
+  WeightsError         the weights of a model are missing or altered; carries .path
+  MissingExtra         an optional dependency is not installed (an ImportError as well)
+
+Every message names the item and, where there is one, the remedy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+__all__ = [
+    "ItemError",
+    "MediaError",
+    "MissingExtra",
+    "OctantError",
+    "SchemaMismatch",
+    "StoreError",
+    "StoreLocked",
+    "UnsupportedModality",
+    "WeightsError",
+]
+
+
+class OctantError(Exception):
+    """Base of every error that octant raises on purpose."""
+
+
+class MediaError(OctantError):
+    """A medium cannot be read or decoded. `reason` says why and what to do."""
+
+    def __init__(self, media: object, reason: str) -> None:
+        super().__init__(f"cannot read {media!r}: {reason}")
+        self.media = media
+        self.reason = reason
+
+
+class ItemError(OctantError):
+    """An item cannot become a point as it is. `reason` says why and what to do."""
+
+    def __init__(self, item_id: str, reason: str) -> None:
+        super().__init__(f"item {item_id!r}: {reason}")
+        self.item_id = item_id
+        self.reason = reason
+
+
+class UnsupportedModality(OctantError):
+    """No encoder takes media of this modality here."""
+
+    def __init__(self, modality: str, where: str, remedy: str = "") -> None:
+        super().__init__(f"{where} has no encoder for {modality}" + (f"; {remedy}" if remedy else ""))
+        self.modality = modality
+
+
+class SchemaMismatch(OctantError):
+    """The stored collection was built with another model, dimension or schema."""
+
+    def __init__(self, collection: str, differences: Sequence[str]) -> None:
+        listed = "".join(f"\n  - {difference}" for difference in differences)
+        super().__init__(
+            f"collection {collection!r} was built otherwise:{listed}\n"
+            "index into a collection of another name (-c NAME), or open it with the schema that it was built with"
+        )
+        self.differences = tuple(differences)
+
+
+class StoreError(OctantError):
+    """The store refused the request or did not answer."""
+
+
+class StoreLocked(StoreError):
+    """Another process has the database open."""
+
+    def __init__(self, path: Path, holder: str) -> None:
+        super().__init__(
+            f"the database at {path} is open in another process ({holder}); close that process first, "
+            "use another directory (path=, --path, OCTANT_HOME), or share one Qdrant server (url=, --url)"
+        )
+        self.path = path
+
+
+class WeightsError(OctantError):
+    """The weights of a model are missing or not the ones that were published."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"weights {path}: {reason}")
+        self.path = path
+
+
+class MissingExtra(OctantError, ImportError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f"{package} is not installed; pip install 'octant-search[{extra}]'")
