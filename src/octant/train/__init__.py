@@ -1,0 +1,1 @@
+"""Trainers: what makes weights and projections from data. Needs the `train` extra."""
