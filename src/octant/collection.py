@@ -1,0 +1,345 @@
+"""A collection: a schema on a Qdrant client. What the user holds, and the only module that talks to the store.
+
+`Collection` and `AsyncCollection` are twins over the same pure parts: `sources` and `ingest` make points, `make_plans`
+makes requests, `Schema.hit` makes hits. They differ in nothing but the waiting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from types import TracebackType
+from typing import Any
+
+from qdrant_client.http import models
+
+from octant.adapters import Source, arrivals
+from octant.compute import offload
+from octant.errors import SchemaMismatch, StoreError
+from octant.ingest import Progress, Report, ingest
+from octant.item import Item
+from octant.media import DEFAULT_LIMITS, Audio, Image, Limits, Media, Modality, Text
+from octant.payload import MODALITIES, item_from_payload, point_id
+from octant.query import Query, Where, filter_of, make_plans
+from octant.schema import Schema
+from octant.show import Hits
+from octant.stores import AsyncClient, Client, Place
+
+__all__ = ["AsyncCollection", "Collection", "FieldInfo", "Info", "Into"]
+
+Into = Modality | str | Iterable[Modality | str]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldInfo:
+    """A field of a collection, in words."""
+
+    space: str
+    modality: str
+    answers: tuple[str, ...]
+    """The modalities of the queries that it answers."""
+    dim: int | None
+    kind: str
+    encoders: Mapping[str, str]
+    """The identity of the encoder of each modality that the field can be asked with or holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """What a collection holds, where it lies and what made it."""
+
+    name: str
+    engine: str
+    location: str
+    points: int
+    modalities: Mapping[str, int]
+    """How many items have a medium of each modality."""
+    fields: Mapping[str, FieldInfo]
+    bytes_on_disk: int | None
+    """None where the store is a server: it does not tell."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as plain data, for JSON."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        kinds = ", ".join(f"{count} {modality}" for modality, count in self.modalities.items()) or "nothing"
+        size = "" if self.bytes_on_disk is None else f", {self.bytes_on_disk / 1e6:.1f} MB on disk"
+        return f"{self.name!r}: {self.points} items ({kinds}) on {self.engine} at {self.location}{size}"
+
+
+class Collection:
+    """Items of text, images and audio that can be searched with any of them. Made by `octant.open`."""
+
+    def __init__(self, client: Client, name: str, schema: Schema, place: Place) -> None:
+        self.client = client
+        self.name = name
+        self.schema = schema
+        self.place = place
+
+    def prepare(self, *, create: bool = True) -> None:
+        """Create the collection, or check that the stored one was built with this schema.
+
+        Raises SchemaMismatch with every difference; StoreError where it does not exist and `create` is false.
+        """
+        if self.client.collection_exists(self.name):
+            _check(self.name, self.schema, self.client.get_collection(self.name))
+            return
+        if not create:
+            raise _missing(self.name, self.place, self.client.get_collections())
+        self.client.create_collection(
+            self.name,
+            vectors_config=self.schema.dense_config(),
+            sparse_vectors_config=self.schema.sparse_config(),
+            metadata=self.schema.metadata(),
+        )
+        for key, kind in self.schema.payload_indexes().items():
+            self.client.create_payload_index(self.name, key, kind)
+
+    def add(
+        self,
+        sources: Source | Iterable[Source],
+        *,
+        batch_size: int = 32,
+        thumbnails: int | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> Report:
+        """Store files, folders, media or items; an item that stands already is replaced.
+
+        A `Path` is a file or a folder, a `str` is a text. What cannot be read is reported and the rest stored.
+        `thumbnails` keeps small pictures, of that many pixels on the longest side, in the payload.
+        `limits` says how large a file or a text may be; media that are given as such bring limits of their own.
+        Once this returns, nothing of it is lost, whatever happens to the process.
+        """
+
+        def write(points: list[models.PointStruct]) -> None:
+            self.client.upsert(self.name, points, wait=True)
+
+        return ingest(
+            arrivals(sources, limits),
+            self.schema,
+            write,
+            batch_size=batch_size,
+            thumbnails=thumbnails,
+            progress=progress,
+        )
+
+    def search(
+        self,
+        query: str | Media | Query,
+        *,
+        into: Into | None = None,
+        where: Where | None = None,
+        limit: int | None = None,
+    ) -> Hits:
+        """Find the items that are most like a text, an image or a sound.
+
+        A `str` is a text, never a path. `into` names the modalities to find, `where` narrows by payload.
+        """
+        return self.search_many([_query(query, into, where, limit)])[0]
+
+    def search_many(self, queries: Sequence[Query]) -> list[Hits]:
+        """Answer many queries with one batch per encoder and one round trip."""
+        plans = make_plans(queries, self.schema)
+        answers = self.client.query_batch_points(self.name, [plan.request() for plan in plans])
+        return _hits(self.schema, queries, answers)
+
+    def get(self, ids: Sequence[str]) -> list[Item]:
+        """Read items by their ids; an id that is not there is left out."""
+        records = self.client.retrieve(self.name, [point_id(one) for one in ids], with_payload=True)
+        return [item_from_payload(record.payload or {}) for record in records]
+
+    def delete(self, ids: Sequence[str]) -> None:
+        """Remove items by their ids; an id that is not there is no error."""
+        self.client.delete(self.name, models.PointIdsList(points=[point_id(one) for one in ids]), wait=True)
+
+    def count(self, where: Where | None = None) -> int:
+        """Count the items, or those that `where` matches."""
+        return self.client.count(self.name, count_filter=filter_of(where), exact=True).count
+
+    def info(self) -> Info:
+        """Describe what the collection holds, where it lies and which encoders made it."""
+        found = self.client.facet(self.name, MODALITIES, limit=len(Modality), exact=True)
+        points = self.client.count(self.name, exact=True).count
+        return _info(self, points, found)
+
+    def close(self) -> None:
+        """Close the store; the collection cannot be used after it."""
+        self.client.close()
+
+    def __enter__(self) -> Collection:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+
+class AsyncCollection:
+    """Items of text, images and audio that can be searched with any of them. Made by `octant.open_async`."""
+
+    def __init__(self, client: AsyncClient, name: str, schema: Schema, place: Place) -> None:
+        self.client = client
+        self.name = name
+        self.schema = schema
+        self.place = place
+
+    async def prepare(self, *, create: bool = True) -> None:
+        """Create the collection, or check that the stored one was built with this schema.
+
+        Raises SchemaMismatch with every difference; StoreError where it does not exist and `create` is false.
+        """
+        if await self.client.collection_exists(self.name):
+            _check(self.name, self.schema, await self.client.get_collection(self.name))
+            return
+        if not create:
+            raise _missing(self.name, self.place, await self.client.get_collections())
+        await self.client.create_collection(
+            self.name,
+            vectors_config=self.schema.dense_config(),
+            sparse_vectors_config=self.schema.sparse_config(),
+            metadata=self.schema.metadata(),
+        )
+        for key, kind in self.schema.payload_indexes().items():
+            await self.client.create_payload_index(self.name, key, kind)
+
+    async def add(
+        self,
+        sources: Source | Iterable[Source],
+        *,
+        batch_size: int = 32,
+        thumbnails: int | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> Report:
+        """Store files, folders, media or items; an item that stands already is replaced.
+
+        A `Path` is a file or a folder, a `str` is a text. What cannot be read is reported and the rest stored.
+        `thumbnails` keeps small pictures, of that many pixels on the longest side, in the payload.
+        `limits` says how large a file or a text may be; media that are given as such bring limits of their own.
+        Once this returns, nothing of it is lost, whatever happens to the process.
+        """
+        loop = asyncio.get_running_loop()
+
+        async def upsert(points: list[models.PointStruct]) -> None:
+            await self.client.upsert(self.name, points, wait=True)
+
+        def write(points: list[models.PointStruct]) -> None:
+            asyncio.run_coroutine_threadsafe(upsert(points), loop).result()
+
+        return await asyncio.to_thread(  # not offload(): searches would wait behind the whole run
+            ingest,
+            arrivals(sources, limits),
+            self.schema,
+            write,
+            batch_size=batch_size,
+            thumbnails=thumbnails,
+            progress=progress,
+        )
+
+    async def search(
+        self,
+        query: str | Media | Query,
+        *,
+        into: Into | None = None,
+        where: Where | None = None,
+        limit: int | None = None,
+    ) -> Hits:
+        """Find the items that are most like a text, an image or a sound.
+
+        A `str` is a text, never a path. `into` names the modalities to find, `where` narrows by payload.
+        """
+        return (await self.search_many([_query(query, into, where, limit)]))[0]
+
+    async def search_many(self, queries: Sequence[Query]) -> list[Hits]:
+        """Answer many queries with one batch per encoder and one round trip."""
+        plans = await offload(make_plans, queries, self.schema)
+        answers = await self.client.query_batch_points(self.name, [plan.request() for plan in plans])
+        return _hits(self.schema, queries, answers)
+
+    async def get(self, ids: Sequence[str]) -> list[Item]:
+        """Read items by their ids; an id that is not there is left out."""
+        records = await self.client.retrieve(self.name, [point_id(one) for one in ids], with_payload=True)
+        return [item_from_payload(record.payload or {}) for record in records]
+
+    async def delete(self, ids: Sequence[str]) -> None:
+        """Remove items by their ids; an id that is not there is no error."""
+        await self.client.delete(self.name, models.PointIdsList(points=[point_id(one) for one in ids]), wait=True)
+
+    async def count(self, where: Where | None = None) -> int:
+        """Count the items, or those that `where` matches."""
+        return (await self.client.count(self.name, count_filter=filter_of(where), exact=True)).count
+
+    async def info(self) -> Info:
+        """Describe what the collection holds, where it lies and which encoders made it."""
+        found = await self.client.facet(self.name, MODALITIES, limit=len(Modality), exact=True)
+        points = (await self.client.count(self.name, exact=True)).count
+        return _info(self, points, found)
+
+    async def close(self) -> None:
+        """Close the store; the collection cannot be used after it."""
+        await self.client.close()
+
+    async def __aenter__(self) -> AsyncCollection:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+def _query(query: str | Media | Query, into: Into | None, where: Where | None, limit: int | None) -> Query:
+    if isinstance(query, Query):
+        if (into, where, limit) != (None, None, None):
+            raise TypeError("a Query says itself what to find: set into, where and limit there, not in search()")
+        return query
+    media = Text(query) if isinstance(query, str) else query
+    if not isinstance(media, Text | Image | Audio):  # pyright: ignore[reportUnnecessaryIsInstance]  (untyped callers)
+        raise TypeError(f"cannot search with {media!r}; give a str (a text), Text, Image(path) or Audio(path)")
+    wanted = [into] if isinstance(into, str) else list(into or ())
+    return Query(media, tuple(_modality(one) for one in wanted), where, 10 if limit is None else limit)
+
+
+def _modality(name: Modality | str) -> Modality:
+    try:
+        return Modality(name)
+    except ValueError:
+        raise ValueError(f"into={name!r} is no modality; choose from {', '.join(Modality)}") from None
+
+
+def _hits(schema: Schema, queries: Sequence[Query], answers: Sequence[models.QueryResponse]) -> list[Hits]:
+    return [
+        Hits([schema.hit(point) for point in answer.points], query=query.media)
+        for query, answer in zip(queries, answers, strict=True)
+    ]
+
+
+def _check(name: str, schema: Schema, stored: models.CollectionInfo) -> None:
+    if differences := schema.differences(stored.config.metadata):
+        raise SchemaMismatch(name, differences)
+
+
+def _missing(name: str, place: Place, there: models.CollectionsResponse) -> StoreError:
+    names = ", ".join(sorted(one.name for one in there.collections)) or "none yet"
+    return StoreError(
+        f"no collection {name!r} in {place} (there: {names}); "
+        f"make it with `octant index PATH... -c {name}` or octant.open({name!r})"
+    )
+
+
+def _info(collection: Collection | AsyncCollection, points: int, modalities: models.FacetResponse) -> Info:
+    described: Mapping[str, Mapping[str, Any]] = collection.schema.metadata()["octant"]["fields"]
+    return Info(
+        name=collection.name,
+        engine=collection.place.engine,
+        location=str(collection.place),
+        points=points,
+        modalities={str(hit.value): hit.count for hit in modalities.hits},
+        fields={
+            name: FieldInfo(f["space"], f["modality"], tuple(f["answers"]), f["dim"], f["kind"], f["encoders"])
+            for name, f in described.items()
+        },
+        bytes_on_disk=collection.place.bytes_on_disk(collection.name),
+    )

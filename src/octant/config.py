@@ -1,0 +1,102 @@
+"""From names to objects: which database, which schema, which collection. The only place where strings choose things."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+from octant.collection import AsyncCollection, Collection
+from octant.media import Modality
+from octant.schema import Field, Schema
+from octant.space import Space
+from octant.stores import Place, open_async_store, open_store
+
+__all__ = ["default_path", "open", "open_async", "starter"]
+
+
+def open(
+    name: str = "default",
+    *,
+    schema: Schema | None = None,
+    path: Path | str | None = None,
+    url: str | None = None,
+    api_key: str | None = None,
+    create: bool = True,
+    worker: bool | None = None,
+) -> Collection:
+    """Open a collection; create it where it does not exist.
+
+    Embedded by default: the database is the directory `path`, else $OCTANT_HOME, else the user's data directory.
+    With `url` it is a Qdrant server. `schema` None is the offline starter (see `starter`).
+    `worker` puts the embedded store into a process of its own, which threads and long-lived programs want; None decides
+    by where the call comes from. Raises SchemaMismatch where the collection was built otherwise, StoreLocked where
+    another process has the database open.
+    """
+    directory = _directory(path, url)
+    chosen = schema or starter()
+    client = open_store(path=directory, url=url, api_key=api_key, worker=worker)
+    collection = Collection(client, name, chosen, Place(directory, url))
+    try:
+        collection.prepare(create=create)
+    except BaseException:
+        client.close()
+        raise
+    return collection
+
+
+async def open_async(
+    name: str = "default",
+    *,
+    schema: Schema | None = None,
+    path: Path | str | None = None,
+    url: str | None = None,
+    api_key: str | None = None,
+    create: bool = True,
+) -> AsyncCollection:
+    """Open a collection for asyncio; as `open`, and the embedded store is always a process of its own."""
+    directory = _directory(path, url)
+    chosen = schema or starter()
+    client = await open_async_store(path=directory, url=url, api_key=api_key)
+    collection = AsyncCollection(client, name, chosen, Place(directory, url))
+    try:
+        await collection.prepare(create=create)
+    except BaseException:
+        await client.close()
+        raise
+    return collection
+
+
+def starter() -> Schema:
+    """Build the schema of the offline starter: no network, no torch, 384-d.
+
+    Text, image and audio share the space `meaning`; an image is compared with an image, and a sound with a sound,
+    in spaces of their own, which see more than the words they have in common.
+    """
+    from octant.backends.starter import starter as starter_towers  # onnxruntime is not for those who bring a schema
+
+    towers = starter_towers()
+    meaning = Space("meaning", towers.text, towers.image, towers.audio)
+    others = frozenset(Modality)
+    return Schema(
+        Field("text", meaning, Modality.TEXT),
+        Field("image", meaning, Modality.IMAGE, answers=others - {Modality.IMAGE}),
+        Field("look", Space("look", towers.image_native), Modality.IMAGE),
+        Field("audio", meaning, Modality.AUDIO, answers=others - {Modality.AUDIO}),
+        Field("sound", Space("sound", towers.audio_native), Modality.AUDIO),
+    )
+
+
+def default_path() -> Path:
+    """The directory of the database when none is named: $OCTANT_HOME, else the user's data directory."""
+    home = os.environ.get("OCTANT_HOME")
+    return Path(home).expanduser() if home else platformdirs.user_data_path("octant", appauthor=False)
+
+
+def _directory(path: Path | str | None, url: str | None) -> Path | None:
+    if url is not None:
+        if path is not None:
+            raise ValueError("give either path (an embedded database) or url (a Qdrant server), not both")
+        return None
+    return default_path() if path is None else Path(path).expanduser()
