@@ -1,0 +1,423 @@
+"""The command line: octant index | search | info | list | delete | doctor | demo.
+
+Results go to stdout, everything else to stderr. Nothing heavy is imported before the arguments are understood.
+Exit codes: 0 all went well; 1 some of it failed; 2 wrong usage; 3 nothing could be done; 130 stopped with Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+import octant
+from octant.errors import OctantError, StoreError
+from octant.media import Audio, Image, Media, Modality, Text
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from octant.ingest import Progress, Report
+    from octant.stores import Client
+
+__all__ = ["app", "main"]
+
+_SOME_FAILED, _USAGE, _NOTHING, _STOPPED = 1, 2, 3, 130
+
+app = typer.Typer(
+    name="octant",
+    help="Search your texts, images and sounds with a text, an image or a sound. Works offline.",
+    epilog="Begin with `octant demo`, or: octant index ~/Pictures -c mine && octant search 'a cat' -c mine",
+    rich_markup_mode=None,  # plain help: drawing boxes would take longer than all the rest of --help
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+CollectionName = Annotated[str, typer.Option("--collection", "-c", help="Name of the collection.")]
+Database = Annotated[
+    Path | None,
+    typer.Option("--path", help="Database directory; else $OCTANT_HOME, else the user's data directory."),
+]
+Server = Annotated[str | None, typer.Option("--url", help="A Qdrant server instead, such as http://localhost:6333.")]
+ApiKey = Annotated[
+    str | None,
+    typer.Option(
+        "--api-key", help="The server's key; better given by environment.", envvar=["OCTANT_API_KEY", "QDRANT_API_KEY"]
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+
+
+def main() -> None:
+    """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a file's name may hold what a terminal cannot show
+    app()
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"octant {octant.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Take the options that stand before the command."""
+
+
+@app.command()
+def index(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files and folders.", show_default=False)],
+    collection: CollectionName = "default",
+    path: Database = None,
+    url: Server = None,
+    api_key: ApiKey = None,
+    thumbnails: Annotated[
+        int | None, typer.Option(metavar="PX", min=16, max=1024, help="Keep thumbnails of this many pixels.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Add files and folders to a collection.
+
+    What was added before is replaced, not doubled. What cannot be read is listed with the reason, the rest is stored.
+    """
+    with _errors_told(), octant.open(collection, path=path, url=url, api_key=api_key if url else None) as opened:
+        report = _add(opened, [one.expanduser() for one in paths], thumbnails)
+        _index(opened)
+        if as_json:
+            _print_json(report.as_dict())
+        elif report.points or report.skipped or report.failed:
+            from octant.show import report_summary
+
+            _stdout().print(report_summary(report, collection, str(opened.place)), soft_wrap=True)
+            if report.points:
+                _stderr().print(
+                    f"\nnow: octant search 'what you look for' -c {collection}", style="dim", highlight=False
+                )
+    if report.points == 0:
+        if not report.failed:
+            _complain(f"no text, image or sound to index in {', '.join(map(str, paths))}")
+        raise typer.Exit(_NOTHING)
+    if report.failed:
+        raise typer.Exit(_SOME_FAILED)
+
+
+@app.command()
+def search(
+    text: Annotated[str | None, typer.Argument(help="What to look for, in words.", show_default=False)] = None,
+    image: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Look for what is like this image.")
+    ] = None,
+    audio: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Look for what is like this sound.")
+    ] = None,
+    collection: CollectionName = "default",
+    into: Annotated[
+        list[Modality] | None,
+        typer.Option(metavar="text|image|audio", help="What to find; may be given more than once."),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="Only items with this metadata; of one key given twice, either value."),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most this many hits.")] = 10,
+    path: Database = None,
+    url: Server = None,
+    api_key: ApiKey = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Also write a page with thumbnails and players.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Find what is most like a text, an image or a sound."""
+    query, narrow = _query(text, image, audio), _where(where or [])
+    with (
+        _errors_told(),
+        octant.open(collection, path=path, url=url, api_key=api_key if url else None, create=False) as opened,
+    ):
+        hits = opened.search(query, into=into or None, where=narrow, limit=limit)
+        if as_json:
+            _print_json(hits.as_dicts())
+        else:
+            _stdout().print(hits)
+        if html is not None:
+            from octant.show import Section, page
+
+            asked = text or str(image or audio)
+            html.write_text(page(f"octant: {asked}", [Section(f"{collection}: {asked}", hits)]), "utf-8")
+            _hint(f"page written to {html}")
+    if not hits and narrow:
+        _complain(
+            f"no item in {collection!r} matches {' and '.join(where or [])}; leave --where out to see what is there"
+        )
+
+
+@app.command()
+def info(
+    collection: CollectionName = "default",
+    path: Database = None,
+    url: Server = None,
+    api_key: ApiKey = None,
+    as_json: Json = False,
+) -> None:
+    """Tell what a collection holds and what made it."""
+    with (
+        _errors_told(),
+        octant.open(collection, path=path, url=url, api_key=api_key if url else None, create=False) as opened,
+    ):
+        found = opened.info()
+        if as_json:
+            _print_json(found.as_dict())
+        else:
+            from octant.show import info_summary
+
+            _stdout().print(info_summary(found))
+
+
+@app.command(name="list")
+def list_collections(path: Database = None, url: Server = None, api_key: ApiKey = None, as_json: Json = False) -> None:
+    """List the collections of a database."""
+    with _errors_told(), _store(path, url, api_key) as (client, location):
+        names = sorted(one.name for one in client.get_collections().collections)
+        counts = {name: client.count(name, exact=True).count for name in names}
+    if as_json:
+        _print_json({"location": location, "collections": counts})
+        return
+    if not names:
+        _complain(f"no collection in {location} yet; make one with `octant index PATH... -c NAME`")
+    for name, count in counts.items():
+        typer.echo(f"{name}\t{count}")
+
+
+@app.command()
+def delete(
+    collection: Annotated[str, typer.Option("--collection", "-c", help="Name of the collection.", show_default=False)],
+    path: Database = None,
+    url: Server = None,
+    api_key: ApiKey = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete a collection. Your files stay where they are."""
+    # by the store, not by `octant.open`: a collection that was made with other encoders can be deleted too
+    with _errors_told(), _store(path, url, api_key) as (client, location):
+        if not client.collection_exists(collection):
+            raise StoreError(f"no collection {collection!r} in {location}; `octant list` names those that are there")
+        count = client.count(collection, exact=True).count
+        if not yes:
+            typer.confirm(f"Delete collection {collection!r} with {count} items?", abort=True, err=True)
+        client.delete_collection(collection)
+    _hint(f"deleted {collection!r} ({count} items)")
+
+
+@app.command()
+def doctor(path: Database = None, url: Server = None, api_key: ApiKey = None, as_json: Json = False) -> None:
+    """Tell what can run here and what is missing."""
+    from octant.doctor import examine, table
+
+    with _errors_told():
+        findings = examine(path, url=url, api_key=api_key)
+    if as_json:
+        _print_json([finding.as_dict() for finding in findings])
+    else:
+        _stdout().print(table(findings))
+    if any(finding.state == "broken" for finding in findings):
+        raise typer.Exit(_SOME_FAILED)
+
+
+@app.command()
+def demo(
+    html: Annotated[Path, typer.Option("--html", metavar="FILE", help="Where to write the page.")] = Path("demo.html"),
+    keep: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Keep the sample and its database in this folder.")
+    ] = None,
+) -> None:
+    """Index a packaged sample and search it, offline."""
+    from octant.demo import run
+
+    with _errors_told():
+        run(_stdout(), html, keep)
+
+
+@contextmanager
+def _store(path: Path | None, url: str | None, api_key: str | None) -> Generator[tuple[Client, str]]:
+    """Open the store alone, with no collection and no encoders; and say where it is."""
+    from octant.config import default_path
+    from octant.stores import Place, open_store
+
+    directory = None if url else (path or default_path()).expanduser()
+    client = open_store(path=directory, url=url, api_key=api_key if url else None)
+    try:
+        yield client, str(Place(directory, url))
+    finally:
+        client.close()
+
+
+@contextmanager
+def _errors_told() -> Generator[None]:
+    """Tell the errors of octant in one line, with the remedy, and end with the right exit code."""
+    if os.environ.get("OCTANT_DEBUG"):
+        yield
+        return
+    try:
+        yield
+    except (typer.Exit, typer.Abort):
+        raise
+    except OctantError as error:
+        _end(_NOTHING, str(error))
+    except ExceptionGroup as group:
+        if group.split(OctantError)[1] is not None:
+            _unexpected(group)
+        _end(_NOTHING, "\n".join(str(error) for error in group.exceptions))
+    except (ValueError, TypeError) as error:
+        _end(_USAGE, str(error))
+    except OSError as error:
+        _end(_NOTHING, f"{error}; check the path, its permissions and the free space")
+    except KeyboardInterrupt:
+        _end(_STOPPED, "stopped")
+    except Exception as error:
+        _unexpected(error)
+
+
+def _end(code: int, message: str) -> NoReturn:
+    _complain(message)
+    raise typer.Exit(code)
+
+
+def _unexpected(error: Exception) -> NoReturn:
+    known = f"{type(error).__name__}: {error}"
+    _end(_NOTHING, f"unexpected {known}; this is a fault of octant: run it again with OCTANT_DEBUG=1 and report it")
+
+
+def _complain(message: str) -> None:
+    _stderr().print(message, style="red", markup=False, highlight=False, soft_wrap=True)
+
+
+def _hint(message: str) -> None:
+    _stderr().print(message, style="dim", markup=False, highlight=False, soft_wrap=True)
+
+
+def _stdout() -> Console:
+    from rich.console import Console
+
+    return Console()
+
+
+def _stderr() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def _print_json(value: object) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def _query(text: str | None, image: Path | None, audio: Path | None) -> Media:
+    given = [one for one in (text, image, audio) if one is not None]
+    if len(given) != 1:
+        _end(_USAGE, "give one thing to look for: a text, --image FILE or --audio FILE")
+    if text is not None:
+        if not text.strip():
+            _end(_USAGE, "the text to look for is empty")
+        return Text(text)
+    return Image(image) if image is not None else Audio(Path(str(audio)))
+
+
+def _where(conditions: Sequence[str]) -> dict[str, Any] | None:
+    """Read KEY=VALUE; a value that reads as a JSON scalar is one, any other is a text."""
+    found: dict[str, list[Any]] = {}
+    for condition in conditions:
+        key, sign, value = condition.partition("=")
+        if not sign or not key:
+            _end(_USAGE, f"--where {condition}: write KEY=VALUE, such as --where folder=pets")
+        found.setdefault(key, []).append(_scalar(value))
+    return {key: values[0] if len(values) == 1 else values for key, values in found.items()} or None
+
+
+def _scalar(value: str) -> Any:
+    try:
+        read = json.loads(value, parse_constant=str)
+    except ValueError:
+        return value
+    return read if read is None or isinstance(read, str | int | float) else value
+
+
+def _add(opened: octant.Collection, paths: list[Path], thumbnails: int | None) -> Report:
+    """Add with a progress bar on stderr; Ctrl-C says what is stored and how to go on."""
+    from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    stored = 0
+    columns = (
+        SpinnerColumn(),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[left_out]}[dim]{task.fields[current]}[/dim]"),
+    )
+    console = _stderr()
+    with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=_count(paths), rate="", left_out="", current="")
+
+        def progress(now: Progress) -> None:
+            nonlocal stored
+            stored = now.done
+            gone = now.done + now.skipped + now.failed
+            bar.update(
+                task,
+                completed=gone,
+                total=max(gone, bar.tasks[0].total or 0),
+                rate=f"{gone / max(now.seconds, 1e-9):.0f}/s",
+                left_out=f"{now.skipped} skipped, {now.failed} failed  " if now.skipped or now.failed else "",
+                current=Path(now.current).name.replace("[", "\\[")[-40:],
+            )
+
+        try:
+            return opened.add(paths, thumbnails=thumbnails, progress=progress)
+        except KeyboardInterrupt:
+            bar.stop()
+            _end(
+                _STOPPED,
+                f"stopped: {stored} items are stored in {opened.name!r} and can be searched; "
+                "run the same command again to add the rest",
+            )
+
+
+def _index(opened: octant.Collection) -> None:
+    """Finish what indexing is due now: the store does it in the background, and this process is about to end."""
+    from octant.stores import wait_for_index
+
+    with _stderr().status("building the index for fast search; Ctrl-C leaves it for later"):
+        try:
+            wait_for_index(opened.client)
+        except KeyboardInterrupt:
+            _hint("left the index for later: searches are exact, and slower, until then")
+
+
+def _count(paths: Sequence[Path]) -> int:
+    """Count the files that indexing will meet, for the bar."""
+    total = 0
+    for path in paths:
+        if not path.is_dir():
+            total += 1
+            continue
+        for _, folders, files in os.walk(path):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            total += sum(not name.startswith(".") for name in files)
+    return total
