@@ -47,6 +47,8 @@ class Indexer:
         self._urgent = False
         self._last_write = 0.0
         self._due_since: dict[str, float] = {}
+        self._under_way: str | None = None
+        """The collection that is being indexed: not done before its copy has taken its place."""
 
     def note_write(self) -> None:
         """Remember that something was written, or left to do by an earlier opening, and start watching."""
@@ -56,7 +58,8 @@ class Indexer:
 
     def hasten(self) -> list[str]:
         """Index what is due without waiting for writes to pause; return the collections that are not done yet."""
-        due = [collection.name for collection in self._collections() if collection.is_due()]
+        under_way = self._under_way  # read first: what ends after this shows in is_due
+        due = [one.name for one in self._collections() if one.name == under_way or one.is_due()]
         if due:
             with self._changed:
                 self._urgent = True
@@ -108,6 +111,7 @@ class Indexer:
     def _index(self, collection: EdgeCollection) -> None:
         target = self._directory.new_folder()
         started = monotonic()
+        self._under_way = collection.name
         before = collection.unindexed()
         try:
             collection.shard.copy_to(target, _copy)
@@ -116,6 +120,7 @@ class Indexer:
                 return
             old = collection.shard.adopt(target, lambda: self._directory.change(collection.moved_to, target, before))
         finally:
+            self._under_way = None
             collection.shard.forget_recorded()
             if collection.shard.folder != target:
                 shutil.rmtree(target, ignore_errors=True)
