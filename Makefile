@@ -20,15 +20,15 @@ check: setup-dev  ## lint, types, imports
 unit: setup-dev  ## tests, the README's examples among them
 	$(BIN)/pytest
 
-setup: .stamps/run
-setup-dev: .stamps/dev
+setup: .venv/.run
+setup-dev: .venv/.dev
 
-.stamps/run: pyproject.toml .constraints.txt | $(UV)
+.venv/.run: pyproject.toml .constraints.txt | $(UV)
 	test -x $(PY) || $(UV) venv --quiet --python 'python>=3.11' .venv
 	$(UV) pip install --quiet --python $(PY) --constraints .constraints.txt --editable .
-	@mkdir -p .stamps && touch $@
+	@touch $@
 
-.stamps/dev: .stamps/run
+.venv/.dev: .venv/.run
 	$(UV) pip install --quiet --python $(PY) --constraints .constraints.txt --editable . --group dev
 	@touch $@
 
@@ -40,4 +40,4 @@ lock: | $(UV)  ## renew the versions that tests run with
 	.uv/bin/pip install --quiet uv
 
 clean:
-	rm -rf .venv .uv .stamps demo.html .demo dist .*_cache .import_linter_cache
+	rm -rf .venv .uv demo.html .demo dist .*_cache .import_linter_cache

@@ -82,20 +82,30 @@ def test_a_search_by_image_or_sound_finds_the_same_file_first(octant_: Run, medi
 
 def test_where_narrows_and_a_limit_limits(octant_: Run, media: Path) -> None:
     octant_("index", str(media), "-c", "mine")
-    narrowed = octant_("search", "x dog", "-c", "mine", "--where", "folder=pets", "--json")
-    assert set(names(narrowed)) == {"puppy.txt", "red.png", "noise.wav"}
-    either = octant_("search", "dog", "-c", "mine", "--where", "name=red.png", "--where", "name=puppy.txt", "--json")
-    assert set(names(either)) == {"puppy.txt", "red.png"}
-    assert len(names(octant_("search", "dog", "-c", "mine", "--limit", "2", "--json"))) == 2
+    search = ("search", "dog", "-c", "mine", "--into", "text", "--json")
+    assert set(names(octant_(*search))) == {"puppy.txt", "kitchen.md"}
+    assert names(octant_(*search, "--where", "folder=pets")) == ["puppy.txt"]
+    either = octant_(*search, "--where", "name=kitchen.md", "--where", "name=puppy.txt")
+    assert set(names(either)) == {"puppy.txt", "kitchen.md"}
+    assert len(names(octant_(*search, "--limit", "1"))) == 1
     nothing = octant_("search", "dog", "-c", "mine", "--where", "folder=nowhere")
     assert (nothing.exit_code, nothing.stdout.strip()) == (0, "no hits")
     assert "no item in 'mine' matches folder=nowhere" in nothing.stderr
 
 
 @pytest.mark.parametrize(
-    ("value", "read"), [("3", 3), ("0.5", 0.5), ("true", True), ('"3"', "3"), ("plain words", "plain words"), ("", "")]
+    ("value", "read"),
+    [
+        ("2024", ["2024", 2024]),
+        ("0.5", ["0.5", 0.5]),
+        ("true", ["true", True]),
+        ("True", ["True", True]),
+        ('"3"', "3"),
+        ("plain words", "plain words"),
+        ("", ""),
+    ],
 )
-def test_a_where_value_is_a_json_scalar_or_a_text(
+def test_a_where_value_is_all_that_it_may_mean(
     octant_: Run, media: Path, monkeypatch: pytest.MonkeyPatch, value: str, read: object
 ) -> None:
     octant_("index", str(media), "-c", "mine")
@@ -109,7 +119,27 @@ def test_a_where_value_is_a_json_scalar_or_a_text(
     monkeypatch.setattr(octant.Collection, "search", search)
     octant_("search", "dog", "-c", "mine", "--where", f"key={value}")
     assert asked == [{"key": read}]
-    assert type(asked[0]["key"]) is type(read)  # type: ignore[index]
+
+
+def test_a_folder_that_is_named_like_a_number_is_found(octant_: Run, tmp_path: Path) -> None:
+    (tmp_path / "pics" / "2024").mkdir(parents=True)
+    (tmp_path / "pics" / "2024" / "a.txt").write_text("an apple")
+    octant_("index", "pics", "-c", "mine")
+    assert names(octant_("search", "apple", "-c", "mine", "--where", "folder=2024", "--json")) == ["a.txt"]
+
+
+def test_what_is_near_nothing_finds_nothing_and_says_how_to_see_the_nearest(octant_: Run, media: Path) -> None:
+    octant_("index", str(media), "-c", "mine")
+    nothing = octant_("search", "asdfghjkl", "-c", "mine")
+    assert nothing.stdout.strip() == "no hits"
+    assert "--into" in nothing.stderr
+    assert names(octant_("search", "asdfghjkl", "-c", "mine", "--into", "image", "--json")) == ["red.png"]
+
+
+def test_reading_makes_no_database(octant_: Run, tmp_path: Path) -> None:
+    for command in (["search", "x"], ["info"], ["list"], ["delete", "-c", "x", "-y"]):
+        told(octant_(*command, "--path", str(tmp_path / "typo")), 3, "no database in")
+    assert not (tmp_path / "typo").exists()
 
 
 def test_a_page_is_written_next_to_the_table(octant_: Run, media: Path, tmp_path: Path) -> None:

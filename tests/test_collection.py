@@ -1,8 +1,10 @@
 """What a user does with a collection, on every kind of store."""
 
+import asyncio
 import inspect
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -136,6 +138,94 @@ def test_many_queries_are_one_round_trip(collection: Collection, monkeypatch: py
     found = collection.search_many([Query(Text("leather boot")), Query(Image(RED), into=(Modality.IMAGE,))])
     assert [hits[0].id for hits in found] == ["boot", "shoe"]
     assert calls == [2]
+
+
+def test_ids_are_a_sequence_and_not_a_text_of_characters(collection: Collection) -> None:
+    collection.add([Item("s", {"t": Text("a")}), Item("sku-1", {"t": Text("b")})])
+    with pytest.raises(TypeError, match=r"write \['sku-1'\]"):
+        collection.delete("sku-1")
+    with pytest.raises(TypeError, match=r"write \['sku-1'\]"):
+        collection.get("sku-1")
+    assert collection.count() == 2
+
+
+@pytest.mark.parametrize("wrong", [{"title": "x"}, None, 5, b"bytes"])
+def test_sources_of_no_kind_are_told_and_not_taken_apart(collection: Collection, wrong: Any) -> None:
+    with pytest.raises(TypeError, match="give a Path, a str"):
+        collection.add(wrong)
+
+
+def test_the_same_content_twice_is_skipped_and_a_number_matches_whatever_its_kind(collection: Collection) -> None:
+    report = collection.add(["same", "same", Item("n", {"t": Text("n")}, {"price": 60.0})])
+    assert (report.points, len(report.skipped), report.failed) == (2, 1, [])
+    assert collection.count({"price": 60}) == collection.count({"price": [60, 70]}) == 1
+
+
+def test_a_file_that_is_reached_by_two_roots_is_read_once(collection: Collection, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_text("a red boot")
+    report = collection.add([tmp_path / "in", tmp_path / "in" / "a.txt"])
+    assert (report.points, len(report.skipped), report.failed) == (1, 1, [])
+
+
+def test_an_index_that_a_crash_prevented_is_made_on_opening(tmp_path: Path) -> None:
+    with octant.open("lib", path=tmp_path, schema=words_schema()) as first:
+        first.add(shop())
+        first.client.delete_payload_index("lib", "octant.modalities")
+    with octant.open("lib", path=tmp_path, schema=words_schema()) as second:
+        assert second.info().modalities["text"] == 3
+
+
+def test_a_process_can_hold_many_collections_of_a_database(tmp_path: Path) -> None:
+    with octant.open("one", path=tmp_path, schema=words_schema()) as one:
+        again = octant.open("one", path=tmp_path, schema=words_schema())
+        with octant.open("two", path=tmp_path, schema=words_schema()) as two:
+            one.add(shop())
+            assert (again.count(), two.count()) == (3, 0)
+        again.close()
+        again.close()
+        assert one.count() == 3, "the store stays open for who is left"
+        with pytest.raises(StoreError, match="was closed"):
+            again.count()
+    with octant.open("one", path=tmp_path, schema=words_schema()) as reopened:
+        assert reopened.count() == 3
+
+
+async def test_an_event_loop_can_hold_many_collections_of_a_database(tmp_path: Path) -> None:
+    one, two = await asyncio.gather(
+        *(octant.open_async(name, path=tmp_path, schema=words_schema()) for name in ("one", "two"))
+    )
+    await one.add(shop())
+    assert (await one.count(), await two.count()) == (3, 0)
+    await two.close()
+    assert await one.count() == 3
+    await one.close()
+    with octant.open("one", path=tmp_path, schema=words_schema()) as reopened:
+        assert reopened.count() == 3
+
+
+def test_reading_makes_no_database(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="no database in"):
+        octant.open("lib", path=tmp_path / "typo", schema=words_schema(), create=False)
+    assert not (tmp_path / "typo").exists()
+
+
+async def test_a_cancelled_add_stops_writing(tmp_path: Path) -> None:
+    def endless() -> Iterator[Item]:
+        for n in range(1_000_000):
+            yield Item(str(n), {"t": Text(f"text {n}")})
+
+    async with await octant.open_async("lib", path=tmp_path, schema=words_schema()) as collection:
+        begun = asyncio.Event()
+        adding = asyncio.create_task(collection.add(endless(), batch_size=8, progress=lambda _: begun.set()))
+        await begun.wait()
+        adding.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await adding
+        await asyncio.sleep(0.5)
+        stopped = await collection.count()
+        await asyncio.sleep(0.3)
+        assert await collection.count() == stopped
 
 
 def test_info_counts_modalities_and_names_encoders(collection: Collection, tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def test_an_encoder_error_that_names_no_item_is_raised_and_not_swallowed() -> No
         def encode(self, batch: Sequence[Text], role: Role) -> list[Vector]:
             raise MediaError(Text("not of this batch"), "nothing to do with it")
 
-    with pytest.raises(MediaError, match="not of this batch"):
+    with pytest.raises(MediaError, match="nothing to do with it"):
         ingest(texts("a"), picky_schema(Elsewhere()), Shelf().write)
 
 
@@ -178,3 +178,28 @@ def test_the_report_reads_well() -> None:
     report = ingest([*texts("a", "b"), Skipped("c.xyz", "not a kind that octant reads")], words_schema(), Shelf().write)
     assert str(report).startswith("2 items stored (2 text) in ")
     assert "c.xyz: not a kind that octant reads" in str(report)
+
+
+def test_items_with_metadata_that_no_store_keeps_are_reported_and_the_rest_stored() -> None:
+    shelf = Shelf()
+    items: list[Arrival] = [*texts("a"), Item("bad", {"text": Text("b")}, {"price": float("nan")}), *texts("c")]
+    report = ingest(items, words_schema(), shelf.write)
+    assert shelf.ids == ["a", "c"]
+    assert report.failed[0].source == "bad"
+    assert "metadata.price is nan" in report.failed[0].reason
+
+
+def test_what_came_before_a_source_failed_is_stored() -> None:
+    def breaks_off() -> Iterator[Arrival]:
+        yield from texts(*"abcde")
+        raise RuntimeError("the table ends here")
+
+    shelf = Shelf()
+    with pytest.raises(RuntimeError, match="table ends here"):
+        ingest(breaks_off(), words_schema(), shelf.write, batch_size=2)
+    assert shelf.ids == list("abcde")
+
+
+def test_a_batch_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        ingest([], words_schema(), Shelf().write, batch_size=0)

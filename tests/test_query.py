@@ -69,18 +69,27 @@ def test_a_field_answers_only_the_queries_that_it_says() -> None:
     ("value", "wanted"),
     [
         ("pets", models.FieldCondition(key="k", match=models.MatchValue(value="pets"))),
-        (3, models.FieldCondition(key="k", match=models.MatchValue(value=3))),
+        (3, models.FieldCondition(key="k", range=models.Range(gte=3, lte=3))),
+        (2**60, models.FieldCondition(key="k", match=models.MatchValue(value=2**60))),
         (True, models.FieldCondition(key="k", match=models.MatchValue(value=True))),
         (1.5, models.FieldCondition(key="k", range=models.Range(gte=1.5, lte=1.5))),
         (["a", "b"], models.FieldCondition(key="k", match=models.MatchAny(any=["a", "b"]))),
-        ([1, 2], models.FieldCondition(key="k", match=models.MatchAny(any=[1, 2]))),
+        (
+            [2024, "2024"],
+            models.Filter(
+                should=[
+                    models.FieldCondition(key="k", range=models.Range(gte=2024, lte=2024)),
+                    models.FieldCondition(key="k", match=models.MatchValue(value="2024")),
+                ]
+            ),
+        ),
     ],
 )
-def test_a_value_becomes_the_condition_that_qdrant_has_for_it(value: object, wanted: models.FieldCondition) -> None:
+def test_a_value_becomes_the_condition_that_qdrant_has_for_it(value: object, wanted: models.Condition) -> None:
     assert condition("k", value) == wanted
 
 
-@pytest.mark.parametrize("value", [None, [], [1, "a"], [True], {"gte": 3}])
+@pytest.mark.parametrize("value", [None, [], [None], {"gte": 3}])
 def test_a_value_that_cannot_be_matched_is_refused_with_the_key(value: object) -> None:
     with pytest.raises(ValueError, match="cannot filter 'k'"):
         condition("k", value)
@@ -104,3 +113,25 @@ def test_a_query_that_cannot_be_decoded_is_one_media_error() -> None:
         make_plans([broken], towers)
     with pytest.raises(ExceptionGroup):
         make_plans([broken, Query(Image(b"nor this"), (Modality.IMAGE,))], towers)
+
+
+def test_what_is_no_more_similar_than_unrelated_things_has_no_part_in_a_fusion() -> None:
+    space = words_schema().fields["text"].space
+    schema = Schema(
+        Field("text", space, Modality.TEXT, floors={Modality.TEXT: 0.2}), Field("image", space, Modality.IMAGE)
+    )
+    [fused] = make_plans([Query(Text("red"))], schema)
+    prefetch = fused.request().prefetch
+    assert isinstance(prefetch, list)
+    assert {one.using: one.score_threshold for one in prefetch} == {"text": 0.2, "image": None}
+    [alone] = make_plans([Query(Text("red"), (Modality.TEXT,))], schema)
+    assert alone.request().score_threshold is None, "who names what to find sees the nearest, however far"
+
+
+def test_a_query_of_the_wrong_kind_is_told_at_once() -> None:
+    with pytest.raises(TypeError, match="give a str"):
+        Query("apple")  # pyright: ignore[reportArgumentType]
+    with pytest.raises(TypeError, match="tuple of Modality"):
+        Query(Text("apple"), into="text")  # pyright: ignore[reportArgumentType]
+    with pytest.raises(TypeError, match="where is a mapping"):
+        filter_of("in_stock")  # pyright: ignore[reportArgumentType]

@@ -39,7 +39,9 @@ def test_the_python_examples_run(
     namespace: dict[str, object] = {}
     for block in blocks:
         exec(compile(block, "README.md", "exec"), namespace)
-    assert "cat.jpg" in capsys.readouterr().out.splitlines()[0], "the cat is the first hit for 'a cat'"
+    stored, first, *_ = capsys.readouterr().out.splitlines()
+    assert stored.startswith("2 items stored (2 image)")
+    assert "cat.jpg" in first, "the cat is the first hit for 'a cat'"
 
 
 def test_the_commands_run(home: Path) -> None:

@@ -1,22 +1,28 @@
 """Items become points and points become hits again; another schema is told apart."""
 
+from collections.abc import Callable, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 from qdrant_client import QdrantClient
 from qdrant_client.http import models
 from schemas import words_schema
 
-from octant import Field, Image, Item, ItemError, Modality, Schema, Space, Text, UnsupportedModality
+from octant import EncoderSpec, Field, Image, Item, ItemError, Modality, Role, Schema, Space, Text, UnsupportedModality
 from octant.backends.hashing import BagOfWords, Hashing
 from octant.media import describe
-from octant.payload import item_from_payload, point_id
+from octant.payload import item_from_payload, payload_of, point_id
 from octant.schema import Prepared
+from octant.vectors import Vector
 
 RED = Image(np.full((4, 6, 3), [255, 0, 0], dtype=np.uint8))
 
 
 def prepared(item: Item) -> Prepared:
-    return Prepared(item, {name: describe(medium) for name, medium in item.media.items()})
+    return Prepared(item, payload_of(item, {name: describe(medium) for name, medium in item.media.items()}, {}))
 
 
 def test_an_item_with_several_media_is_one_point_with_a_vector_for_each() -> None:
@@ -35,7 +41,7 @@ def test_the_payload_gives_the_item_back() -> None:
     item = Item("one", {"title": Text("hello"), "again": Text("hello")}, {"folder": "pets", "n": 3})
     schema = Schema(Field("title", words_schema().fields["text"].space, Modality.TEXT, of="title"))
     [point] = schema.points([prepared(item)])
-    assert item_from_payload(point.payload or {}) == item
+    assert item_from_payload(point.payload or {}, "point") == item
 
 
 def test_ids_are_uuid5_and_stable() -> None:
@@ -46,15 +52,91 @@ def test_ids_are_uuid5_and_stable() -> None:
 
 def test_octants_own_metadata_key_is_refused() -> None:
     with pytest.raises(ItemError, match="rename it"):
-        words_schema().points([prepared(Item("x", {"t": Text("a")}, {"octant": 1}))])
+        prepared(Item("x", {"t": Text("a")}, {"octant": 1}))
 
 
-def test_two_media_of_one_modality_need_a_field_that_names_one() -> None:
-    two = Item("x", {"title": Text("a"), "body": Text("b")})
-    with pytest.raises(ItemError, match=r"title, body.*Field\(of=\.\.\.\)"):
+def test_several_texts_of_an_item_are_read_as_one() -> None:
+    item = Item("x", {"title": Text("red shoe"), "photo": RED, "description": Text("for running")})
+    assert words_schema().fields["text"].pick(item) == Text("red shoe\n\nfor running")
+    named = Schema(Field("title", words_schema().fields["text"].space, Modality.TEXT, of="title"))
+    assert named.fields["title"].pick(item) == Text("red shoe")
+
+
+def test_two_photos_need_a_field_that_names_one() -> None:
+    two = Item("x", {"front": RED, "back": RED})
+    with pytest.raises(ItemError, match=r"front, back.*Field\(of=\.\.\.\)"):
         words_schema().check(two)
-    named = Schema(Field("body", words_schema().fields["text"].space, Modality.TEXT, of="body"))
-    assert named.fields["body"].pick(two) == Text("b")
+    named = Schema(Field("back", words_schema().fields["image"].space, Modality.IMAGE, of="back"))
+    assert named.fields["back"].pick(two) is RED
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        (np.float32(1.5), 1.5),
+        (np.int64(3), 3),
+        (np.array([1, 2]), [1, 2]),
+        (date(2026, 11, 21), "2026-11-21"),
+        (Path("a") / "b", "a/b"),
+        ({"colour": ("red", None)}, {"colour": ["red", None]}),
+    ],
+)
+def test_metadata_is_kept_as_every_store_keeps_it(value: object, kept: object) -> None:
+    [point] = words_schema().points([prepared(Item("x", {"t": Text("a")}, {"k": value}))])
+    assert point.payload is not None
+    assert point.payload["k"] == kept
+
+
+def nested(levels: int) -> object:
+    return {"a": nested(levels - 1)} if levels else 1
+
+
+@pytest.mark.parametrize(
+    ("metadata", "reason"),
+    [
+        ({"price": float("nan")}, "finite"),
+        ({"raw": b"bytes"}, "metadata.raw is a bytes"),
+        ({"big": 2**70}, "beyond 64 bits"),
+        ({"name": "\ud800"}, "surrogates"),
+        ({"a.b": 1}, "dot"),
+        ({1: 1}, "keys are texts"),
+        ({"deep": nested(200)}, "levels deep"),
+    ],
+)
+def test_metadata_that_a_store_cannot_keep_is_refused_by_item_and_key(metadata: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ItemError, match=reason) as caught:
+        prepared(Item("sku-1", {"t": Text("a")}, metadata))
+    assert caught.value.item_id == "sku-1"
+
+
+@pytest.mark.parametrize(
+    ("make", "error"),
+    [
+        (lambda: Item(7, {"t": Text("a")}), "id is a str"),  # pyright: ignore[reportArgumentType]
+        (lambda: Item("", {"t": Text("a")}), "not empty"),
+        (lambda: Item("x", {"t": "plain"}), "media are Text"),  # pyright: ignore[reportArgumentType]
+        (lambda: Item("x", Text("bare")), "media come by name"),  # pyright: ignore[reportArgumentType]
+    ],
+)
+def test_an_item_of_the_wrong_shape_is_told_where_it_is_made(make: Callable[[], Item], error: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=error):
+        make()
+
+
+def test_a_vector_that_is_not_finite_is_told_by_item_and_encoder() -> None:
+    class Broken:
+        spec = EncoderSpec("broken@1", Modality.TEXT, 2)
+
+        def encode(self, batch: Sequence[Text], role: Role) -> list[Vector]:
+            return [np.array([np.nan, 1], dtype=np.float32) for _ in batch]
+
+    schema = Schema(Field("text", Space("s", Broken()), Modality.TEXT))
+    with pytest.raises(ItemError, match="broken@1"):
+        schema.points([prepared(Item("x", {"t": Text("a")}))])
+
+
+def test_a_point_that_octant_did_not_make_is_still_an_item() -> None:
+    assert item_from_payload({"colour": "red"}, "7") == Item("7", {}, {"colour": "red"})
 
 
 def test_an_item_that_no_field_takes_is_told_what_the_fields_take() -> None:

@@ -34,7 +34,7 @@ def stored(
     """A hit as a store gives it back."""
     item = Item(name, media, metadata or {})
     payload = payload_of(item, {key: describe(medium) for key, medium in media.items()}, thumbnails or {})
-    return Hit(item_from_payload(payload), score, payload)
+    return Hit(item_from_payload(payload, "point"), score, payload)
 
 
 def photo(path: Path, size: tuple[int, int] = (64, 48)) -> Path:

@@ -23,12 +23,12 @@ INDEX_A_FOLDER = [
     "schema.Schema.check",
     "schema.Field.pick",
     "media.describe.describe",
+    "payload.payload_of",
     "schema.Schema.points",
     "space.Space.encode",
     "backends.hashing.Hashing.encode",
     "schema.to_qdrant",
     "payload.point_id",
-    "payload.payload_of",
     "stores.edge.EdgeClient.upsert",
 ]
 SEARCH = [

@@ -161,10 +161,13 @@ def search(
             asked = text or str(image or audio)
             html.write_text(page(f"octant: {asked}", [Section(f"{collection}: {asked}", hits)]), "utf-8")
             _hint(f"page written to {html}")
-    if not hits and narrow:
+        matching = opened.count(narrow) if not hits and narrow else None
+    if matching == 0:
         _complain(
             f"no item in {collection!r} matches {' and '.join(where or [])}; leave --where out to see what is there"
         )
+    elif not hits and len(into or []) != 1:
+        _hint("nothing is near enough to be sure of; --into text, image or audio shows the nearest all the same")
 
 
 @app.command()
@@ -194,14 +197,14 @@ def list_collections(path: Database = None, url: Server = None, api_key: ApiKey 
     """List the collections of a database."""
     with _errors_told(), _store(path, url, api_key) as (client, location):
         names = sorted(one.name for one in client.get_collections().collections)
-        counts = {name: client.count(name, exact=True).count for name in names}
+        counts = {name: _counted(client, name) for name in names}
     if as_json:
         _print_json({"location": location, "collections": counts})
         return
     if not names:
         _complain(f"no collection in {location} yet; make one with `octant index PATH... -c NAME`")
     for name, count in counts.items():
-        typer.echo(f"{name}\t{count}")
+        typer.echo(f"{name}\t{'damaged' if count is None else count}")
 
 
 @app.command()
@@ -217,11 +220,15 @@ def delete(
     with _errors_told(), _store(path, url, api_key) as (client, location):
         if not client.collection_exists(collection):
             raise StoreError(f"no collection {collection!r} in {location}; `octant list` names those that are there")
-        count = client.count(collection, exact=True).count
+        count = _counted(client, collection)
         if not yes:
-            typer.confirm(f"Delete collection {collection!r} with {count} items?", abort=True, err=True)
+            typer.confirm(
+                f"Delete collection {collection!r} with {'unreadable' if count is None else count} items?",
+                abort=True,
+                err=True,
+            )
         client.delete_collection(collection)
-    _hint(f"deleted {collection!r} ({count} items)")
+    _hint(f"deleted {collection!r}" + ("" if count is None else f" ({count} items)"))
 
 
 @app.command()
@@ -253,13 +260,22 @@ def demo(
         run(_stdout(), html, keep)
 
 
+def _counted(client: Client, name: str) -> int | None:
+    """Count the items of a collection; None where it is damaged, which must not hide the others."""
+    try:
+        return client.count(name, exact=True).count
+    except StoreError:
+        return None
+
+
 @contextmanager
 def _store(path: Path | None, url: str | None, api_key: str | None) -> Generator[tuple[Client, str]]:
     """Open the store alone, with no collection and no encoders; and say where it is."""
-    from octant.config import default_path
+    from octant.config import default_path, require_database
     from octant.stores import Place, open_store
 
-    directory = None if url else (path or default_path()).expanduser()
+    directory = None if url else (path or default_path()).expanduser().absolute()
+    require_database(directory)
     client = open_store(path=directory, url=url, api_key=api_key if url else None)
     try:
         yield client, str(Place(directory, url))
@@ -345,16 +361,19 @@ def _where(conditions: Sequence[str]) -> dict[str, Any] | None:
         key, sign, value = condition.partition("=")
         if not sign or not key:
             _end(_USAGE, f"--where {condition}: write KEY=VALUE, such as --where folder=pets")
-        found.setdefault(key, []).append(_scalar(value))
+        found.setdefault(key, []).extend(_readings(value))
     return {key: values[0] if len(values) == 1 else values for key, values in found.items()} or None
 
 
-def _scalar(value: str) -> Any:
+def _readings(value: str) -> list[str | int | float | bool]:
+    """What a value may mean: 2024 is a number, or the name of a folder; "2024" in quotes is a text."""
     try:
-        read = json.loads(value, parse_constant=str)
+        read = json.loads(value.lower() if value in ("True", "False") else value, parse_constant=str)
     except ValueError:
-        return value
-    return read if read is None or isinstance(read, str | int | float) else value
+        return [value]
+    if isinstance(read, str):
+        return [read]
+    return [value, read] if isinstance(read, int | float) else [value]
 
 
 def _add(opened: octant.Collection, paths: list[Path], thumbnails: int | None) -> Report:
@@ -403,6 +422,8 @@ def _index(opened: octant.Collection) -> None:
     """Finish what indexing is due now: the store does it in the background, and this process is about to end."""
     from octant.stores import wait_for_index
 
+    if opened.place.directory is None:
+        return  # a server indexes by itself, and goes on when this process ends
     with _stderr().status("building the index for fast search; Ctrl-C leaves it for later"):
         try:
             wait_for_index(opened.client)

@@ -7,8 +7,10 @@ makes requests, `Schema.hit` makes hits. They differ in nothing but the waiting.
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import takewhile
 from types import TracebackType
 from typing import Any
 
@@ -19,9 +21,9 @@ from octant.compute import offload
 from octant.errors import SchemaMismatch, StoreError
 from octant.ingest import Progress, Report, ingest
 from octant.item import Item
-from octant.media import DEFAULT_LIMITS, Audio, Image, Limits, Media, Modality, Text
+from octant.media import DEFAULT_LIMITS, Limits, Media, Modality, Text
 from octant.payload import MODALITIES, item_from_payload, point_id
-from octant.query import Query, Where, filter_of, make_plans
+from octant.query import Plan, Query, Where, filter_of, make_plans
 from octant.schema import Schema
 from octant.show import Hits
 from octant.stores import AsyncClient, Client, Place
@@ -85,16 +87,17 @@ class Collection:
         """
         if self.client.collection_exists(self.name):
             _check(self.name, self.schema, self.client.get_collection(self.name))
-            return
-        if not create:
+        elif create:
+            self.client.create_collection(
+                self.name,
+                vectors_config=self.schema.dense_config(),
+                sparse_vectors_config=self.schema.sparse_config(),
+                metadata=self.schema.metadata(),
+            )
+        else:
             raise _missing(self.name, self.place, self.client.get_collections())
-        self.client.create_collection(
-            self.name,
-            vectors_config=self.schema.dense_config(),
-            sparse_vectors_config=self.schema.sparse_config(),
-            metadata=self.schema.metadata(),
-        )
-        for key, kind in self.schema.payload_indexes().items():
+        stored = self.client.get_collection(self.name)
+        for key, kind in _missing_indexes(self.schema, stored).items():
             self.client.create_payload_index(self.name, key, kind)
 
     def add(
@@ -144,16 +147,19 @@ class Collection:
         """Answer many queries with one batch per encoder and one round trip."""
         plans = make_plans(queries, self.schema)
         answers = self.client.query_batch_points(self.name, [plan.request() for plan in plans])
-        return _hits(self.schema, queries, answers)
+        return _hits(self.schema, plans, answers)
 
     def get(self, ids: Sequence[str]) -> list[Item]:
-        """Read items by their ids; an id that is not there is left out."""
-        records = self.client.retrieve(self.name, [point_id(one) for one in ids], with_payload=True)
-        return [item_from_payload(record.payload or {}) for record in records]
+        """Read items by their ids; an id that is not there is left out.
+
+        Media that were given in memory, not by path, are not kept: an item read here and added again would lose them.
+        """
+        records = self.client.retrieve(self.name, _points_of(ids), with_payload=True)
+        return [item_from_payload(record.payload or {}, str(record.id)) for record in records]
 
     def delete(self, ids: Sequence[str]) -> None:
         """Remove items by their ids; an id that is not there is no error."""
-        self.client.delete(self.name, models.PointIdsList(points=[point_id(one) for one in ids]), wait=True)
+        self.client.delete(self.name, models.PointIdsList(points=_points_of(ids)), wait=True)
 
     def count(self, where: Where | None = None) -> int:
         """Count the items, or those that `where` matches."""
@@ -192,16 +198,17 @@ class AsyncCollection:
         """
         if await self.client.collection_exists(self.name):
             _check(self.name, self.schema, await self.client.get_collection(self.name))
-            return
-        if not create:
+        elif create:
+            await self.client.create_collection(
+                self.name,
+                vectors_config=self.schema.dense_config(),
+                sparse_vectors_config=self.schema.sparse_config(),
+                metadata=self.schema.metadata(),
+            )
+        else:
             raise _missing(self.name, self.place, await self.client.get_collections())
-        await self.client.create_collection(
-            self.name,
-            vectors_config=self.schema.dense_config(),
-            sparse_vectors_config=self.schema.sparse_config(),
-            metadata=self.schema.metadata(),
-        )
-        for key, kind in self.schema.payload_indexes().items():
+        stored = await self.client.get_collection(self.name)
+        for key, kind in _missing_indexes(self.schema, stored).items():
             await self.client.create_payload_index(self.name, key, kind)
 
     async def add(
@@ -221,6 +228,7 @@ class AsyncCollection:
         Once this returns, nothing of it is lost, whatever happens to the process.
         """
         loop = asyncio.get_running_loop()
+        cancelled = threading.Event()
 
         async def upsert(points: list[models.PointStruct]) -> None:
             await self.client.upsert(self.name, points, wait=True)
@@ -228,15 +236,23 @@ class AsyncCollection:
         def write(points: list[models.PointStruct]) -> None:
             asyncio.run_coroutine_threadsafe(upsert(points), loop).result()
 
-        return await asyncio.to_thread(  # not offload(): searches would wait behind the whole run
-            ingest,
-            arrivals(sources, limits),
-            self.schema,
-            write,
-            batch_size=batch_size,
-            thumbnails=thumbnails,
-            progress=progress,
-        )
+        def tell(progressed: Progress) -> None:
+            if progress is not None:
+                loop.call_soon_threadsafe(progress, progressed)
+
+        try:
+            return await asyncio.to_thread(  # not offload(): searches would wait behind the whole run
+                ingest,
+                takewhile(lambda _: not cancelled.is_set(), arrivals(sources, limits)),
+                self.schema,
+                write,
+                batch_size=batch_size,
+                thumbnails=thumbnails,
+                progress=tell,
+            )
+        except asyncio.CancelledError:
+            cancelled.set()  # a thread cannot be stopped, but it can run out of work
+            raise
 
     async def search(
         self,
@@ -256,16 +272,19 @@ class AsyncCollection:
         """Answer many queries with one batch per encoder and one round trip."""
         plans = await offload(make_plans, queries, self.schema)
         answers = await self.client.query_batch_points(self.name, [plan.request() for plan in plans])
-        return _hits(self.schema, queries, answers)
+        return _hits(self.schema, plans, answers)
 
     async def get(self, ids: Sequence[str]) -> list[Item]:
-        """Read items by their ids; an id that is not there is left out."""
-        records = await self.client.retrieve(self.name, [point_id(one) for one in ids], with_payload=True)
-        return [item_from_payload(record.payload or {}) for record in records]
+        """Read items by their ids; an id that is not there is left out.
+
+        Media that were given in memory, not by path, are not kept: an item read here and added again would lose them.
+        """
+        records = await self.client.retrieve(self.name, _points_of(ids), with_payload=True)
+        return [item_from_payload(record.payload or {}, str(record.id)) for record in records]
 
     async def delete(self, ids: Sequence[str]) -> None:
         """Remove items by their ids; an id that is not there is no error."""
-        await self.client.delete(self.name, models.PointIdsList(points=[point_id(one) for one in ids]), wait=True)
+        await self.client.delete(self.name, models.PointIdsList(points=_points_of(ids)), wait=True)
 
     async def count(self, where: Where | None = None) -> int:
         """Count the items, or those that `where` matches."""
@@ -296,10 +315,19 @@ def _query(query: str | Media | Query, into: Into | None, where: Where | None, l
             raise TypeError("a Query says itself what to find: set into, where and limit there, not in search()")
         return query
     media = Text(query) if isinstance(query, str) else query
-    if not isinstance(media, Text | Image | Audio):  # pyright: ignore[reportUnnecessaryIsInstance]  (untyped callers)
-        raise TypeError(f"cannot search with {media!r}; give a str (a text), Text, Image(path) or Audio(path)")
     wanted = [into] if isinstance(into, str) else list(into or ())
     return Query(media, tuple(_modality(one) for one in wanted), where, 10 if limit is None else limit)
+
+
+def _points_of(ids: Sequence[str]) -> list[models.ExtendedPointId]:
+    if isinstance(ids, str):
+        raise TypeError(f"ids is a sequence; write [{ids!r}]")
+    return [point_id(one) for one in ids]
+
+
+def _missing_indexes(schema: Schema, stored: models.CollectionInfo) -> dict[str, models.PayloadSchemaType]:
+    """Say which payload indexes are still to be made: a crash can fall between a collection and its indexes."""
+    return {key: kind for key, kind in schema.payload_indexes().items() if key not in stored.payload_schema}
 
 
 def _modality(name: Modality | str) -> Modality:
@@ -309,10 +337,10 @@ def _modality(name: Modality | str) -> Modality:
         raise ValueError(f"into={name!r} is no modality; choose from {', '.join(Modality)}") from None
 
 
-def _hits(schema: Schema, queries: Sequence[Query], answers: Sequence[models.QueryResponse]) -> list[Hits]:
+def _hits(schema: Schema, plans: Sequence[Plan], answers: Sequence[models.QueryResponse]) -> list[Hits]:
     return [
-        Hits([schema.hit(point) for point in answer.points], query=query.media)
-        for query, answer in zip(queries, answers, strict=True)
+        Hits([schema.hit(point) for point in answer.points], plan.query.media, fused=len(plan.legs) > 1)
+        for plan, answer in zip(plans, answers, strict=True)
     ]
 
 

@@ -8,12 +8,13 @@ from pathlib import Path
 import platformdirs
 
 from octant.collection import AsyncCollection, Collection
+from octant.errors import StoreError
 from octant.media import Modality
 from octant.schema import Field, Schema
 from octant.space import Space
-from octant.stores import Place, open_async_store, open_store
+from octant.stores import Place, open_async_store, open_store, share, share_async
 
-__all__ = ["default_path", "open", "open_async", "starter"]
+__all__ = ["default_path", "open", "open_async", "require_database", "starter"]
 
 
 def open(
@@ -31,12 +32,17 @@ def open(
     Embedded by default: the database is the directory `path`, else $OCTANT_HOME, else the user's data directory.
     With `url` it is a Qdrant server. `schema` None is the offline starter (see `starter`).
     `worker` puts the embedded store into a process of its own, which threads and long-lived programs want; None decides
-    by where the call comes from. Raises SchemaMismatch where the collection was built otherwise, StoreLocked where
-    another process has the database open.
+    by where the call comes from. Collections of one embedded database share its store within a process.
+    Raises SchemaMismatch where the collection was built otherwise, StoreLocked where another process has the database
+    open, StoreError where the collection does not exist and `create` is false.
     """
     directory = _directory(path, url)
+    if not name:
+        raise ValueError("a collection needs a name")
+    if not create:
+        require_database(directory)
     chosen = schema or starter()
-    client = open_store(path=directory, url=url, api_key=api_key, worker=worker)
+    client = share(directory, worker=worker) if directory else open_store(url=url, api_key=api_key)
     collection = Collection(client, name, chosen, Place(directory, url))
     try:
         collection.prepare(create=create)
@@ -57,8 +63,12 @@ async def open_async(
 ) -> AsyncCollection:
     """Open a collection for asyncio; as `open`, and the embedded store is always a process of its own."""
     directory = _directory(path, url)
+    if not name:
+        raise ValueError("a collection needs a name")
+    if not create:
+        require_database(directory)
     chosen = schema or starter()
-    client = await open_async_store(path=directory, url=url, api_key=api_key)
+    client = await (share_async(directory) if directory else open_async_store(url=url, api_key=api_key))
     collection = AsyncCollection(client, name, chosen, Place(directory, url))
     try:
         await collection.prepare(create=create)
@@ -72,19 +82,21 @@ def starter() -> Schema:
     """Build the schema of the offline starter: no network, no torch, 384-d.
 
     Text, image and audio share the space `meaning`; an image is compared with an image, and a sound with a sound,
-    in spaces of their own, which see more than the words they have in common.
+    in spaces of their own, which see more than the words they have in common. Where a search looks in several fields,
+    what is no more similar than unrelated things are is left out.
     """
     from octant.backends.starter import starter as starter_towers  # onnxruntime is not for those who bring a schema
 
     towers = starter_towers()
     meaning = Space("meaning", towers.text, towers.image, towers.audio)
-    others = frozenset(Modality)
+    text, image, audio = Modality.TEXT, Modality.IMAGE, Modality.AUDIO
+    # floors: what a few in a hundred unrelated pairs exceed, as benchmarks/starter_floors.py measures it
     return Schema(
-        Field("text", meaning, Modality.TEXT),
-        Field("image", meaning, Modality.IMAGE, answers=others - {Modality.IMAGE}),
-        Field("look", Space("look", towers.image_native), Modality.IMAGE),
-        Field("audio", meaning, Modality.AUDIO, answers=others - {Modality.AUDIO}),
-        Field("sound", Space("sound", towers.audio_native), Modality.AUDIO),
+        Field("text", meaning, text, floors={text: 0.2, image: 0.25, audio: 0.25}),
+        Field("image", meaning, image, answers=frozenset({text, audio}), floors={text: 0.3, audio: 0.12}),
+        Field("look", Space("look", towers.image_native), image, floors={image: 0.4}),
+        Field("audio", meaning, audio, answers=frozenset({text, image}), floors={text: 0.3, image: 0.12}),
+        Field("sound", Space("sound", towers.audio_native), audio, floors={audio: 0.5}),
     )
 
 
@@ -94,9 +106,17 @@ def default_path() -> Path:
     return Path(home).expanduser() if home else platformdirs.user_data_path("octant", appauthor=False)
 
 
+def require_database(directory: Path | None) -> None:
+    """Raise StoreError unless there is a database: reading must not make one wherever a path was mistyped."""
+    if directory is not None and not (directory / "meta.json").exists():
+        raise StoreError(
+            f"no database in {directory}; `octant index PATH...` makes one, --path (path=) names another directory"
+        )
+
+
 def _directory(path: Path | str | None, url: str | None) -> Path | None:
     if url is not None:
         if path is not None:
             raise ValueError("give either path (an embedded database) or url (a Qdrant server), not both")
         return None
-    return default_path() if path is None else Path(path).expanduser()
+    return (default_path() if path is None else Path(path).expanduser()).absolute()

@@ -68,7 +68,8 @@ class SchemaMismatch(OctantError):
         listed = "".join(f"\n  - {difference}" for difference in differences)
         super().__init__(
             f"collection {collection!r} was built otherwise:{listed}\n"
-            "index into a collection of another name (-c NAME), or open it with the schema that it was built with"
+            "index into a collection of another name (-c NAME), delete this one and index again "
+            f"(`octant delete -c {collection}`), or open it with the schema that it was built with"
         )
         self.differences = tuple(differences)
 

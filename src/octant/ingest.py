@@ -20,6 +20,7 @@ from qdrant_client.http import models
 from octant.errors import ItemError, MediaError
 from octant.item import Item, Skipped
 from octant.media import Image, Modality, data_url, describe, thumbnail
+from octant.payload import payload_of
 from octant.schema import Prepared, Schema
 
 __all__ = ["Arrival", "Progress", "Report", "Write", "ingest"]
@@ -30,7 +31,7 @@ Write = Callable[[list[models.PointStruct]], None]
 """Stores points, durably, before it returns."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Report:
     """What became of the sources of one `add`."""
 
@@ -54,7 +55,7 @@ class Report:
             "seconds": round(self.seconds, 3),
         }
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         kinds = ", ".join(f"{count} {modality}" for modality, count in self.added.items()) or "nothing"
         left_out = [f"{len(s)} {word}" for s, word in ((self.skipped, "skipped"), (self.failed, "failed")) if s]
         lines = [f"{self.points} items stored ({kinds}) in {self.seconds:.1f} s" + "".join(f", {x}" for x in left_out)]
@@ -86,16 +87,20 @@ def ingest(
     """Store every item that can be stored, and report the rest.
 
     One bad medium never loses another item: it is left out and its batch encoded without it. What `write` raises
-    ends the run; batches written before stay. `thumbnails` is the longest side, in pixels, of those to keep.
+    ends the run; batches written before stay. What `arrivals` raises ends it too, after what had arrived is stored.
+    `thumbnails` is the longest side, in pixels, of those to keep.
     """
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, not {batch_size}")
     start = time.perf_counter()
+    ended: list[Exception] = []
     report = Report()
     with (
         ThreadPoolExecutor(max_workers=2, thread_name_prefix="octant-describe") as describers,
         ThreadPoolExecutor(max_workers=1, thread_name_prefix="octant-upsert") as writer,
     ):
         prepare = partial(_prepare, schema=schema, thumbnails=thumbnails)
-        ready = _ahead(describers, prepare, _once(arrivals), batch_size)
+        ready = _ahead(describers, prepare, _once(_guarded(arrivals, ended)), batch_size)
         writing: tuple[list[Prepared], Future[None]] | None = None
         while batch := list(islice(ready, batch_size)):
             prepared = _keep(batch, report)
@@ -110,7 +115,17 @@ def ingest(
     report.seconds = time.perf_counter() - start
     if progress is not None:
         progress(Progress(report.points, len(report.skipped), len(report.failed), report.seconds, ""))
+    if ended:
+        raise ended[0]
     return report
+
+
+def _guarded(arrivals: Iterable[Arrival], ended: list[Exception]) -> Iterator[Arrival]:
+    """End where the source fails, and keep the error: what came before it is still to be stored."""
+    try:
+        yield from arrivals
+    except Exception as error:
+        ended.append(error)
 
 
 def _once(arrivals: Iterable[Arrival]) -> Iterator[Arrival]:
@@ -135,9 +150,9 @@ def _prepare(arrival: Arrival, schema: Schema, thumbnails: int | None) -> Prepar
         described = {name: describe(medium) for name, medium in arrival.media.items()}
         images = {n: m for n, m in arrival.media.items() if isinstance(m, Image)} if thumbnails else {}
         small = {name: data_url("image/webp", thumbnail(image, thumbnails or 0)) for name, image in images.items()}
+        return Prepared(arrival, payload_of(arrival, described, small))
     except (MediaError, ItemError) as error:
         return _Failed.of(error, arrival)
-    return Prepared(arrival, described, small)
 
 
 class _Failed(Skipped):
@@ -186,7 +201,7 @@ def _points(schema: Schema, batch: list[Prepared], report: Report) -> tuple[list
     while batch:
         try:
             return schema.points(batch), batch
-        except (MediaError, ExceptionGroup, ItemError) as error:
+        except (ItemError, ExceptionGroup) as error:
             reasons = _reasons(error, batch)
             if not reasons:
                 raise
@@ -203,9 +218,6 @@ def _reasons(error: Exception, batch: Sequence[Prepared]) -> dict[int, str]:
         return {place: reason for one in found for place, reason in one.items()} if all(found) else {}
     if isinstance(error, ItemError):
         return {i: error.reason for i, one in enumerate(batch) if one.item.id == error.item_id}
-    if isinstance(error, MediaError):
-        places = [i for i, one in enumerate(batch) if any(m is error.media for m in one.item.media.values())]
-        return dict.fromkeys(places, error.reason)
     return {}
 
 

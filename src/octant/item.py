@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
-from octant.media import Media, Modality, Text
+from octant.media import Audio, Image, Media, Modality, Text
 
 __all__ = ["Hit", "Item", "Metadata", "Skipped"]
 
@@ -15,12 +15,31 @@ Metadata = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing to find: its media by name (a title, a photo, a sound) and its metadata."""
+    """One thing to find: its media by name (a title, a photo, a sound) and its metadata.
+
+    Raises TypeError or ValueError where the id is no proper text, or a medium none of Text, Image and Audio.
+    """
 
     id: str
     """Any string that stays the same for the same thing; adding it again replaces it."""
     media: Mapping[str, Media]
     metadata: Metadata = field(default_factory=dict[str, Any])
+    """Texts, numbers, booleans, dates, None, and lists and mappings of these: what filters can ask for."""
+
+    def __post_init__(self) -> None:
+        given: object = self.id  # callers without a type checker give anything
+        media: object = self.media
+        if not isinstance(given, str):
+            raise TypeError(f"an item's id is a str, not {given!r}; write Item(str(...), ...)")
+        if not given or any("\ud800" <= character <= "\udfff" for character in given):
+            raise ValueError(f"an item's id is a text that is not empty and can be encoded, not {given!r}")
+        if not isinstance(media, Mapping):
+            raise TypeError(f"item {given!r}: media come by name, such as {{'title': Text(...)}}, not {media!r}")
+        for name, medium in cast("Mapping[object, object]", media).items():
+            if not isinstance(name, str) or not isinstance(medium, Text | Image | Audio):
+                raise TypeError(
+                    f"item {given!r}: medium {name!r} is {medium!r}; media are Text(...), Image(...), Audio(...)"
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +47,7 @@ class Hit:
     """An item that was found."""
 
     item: Item
+    """The item as far as it can be read back: media that were given in memory, not by path, are not kept."""
     score: float
     """Higher is better. A similarity where one field answered; a fused rank score where several did."""
     payload: Metadata = field(default_factory=dict[str, Any])

@@ -10,7 +10,7 @@ from qdrant_client.http import models
 
 from octant.encoder import Role
 from octant.errors import MediaError, UnsupportedModality
-from octant.media import Media, Modality
+from octant.media import Audio, Image, Media, Modality, Text
 from octant.schema import Field, Schema, to_qdrant
 from octant.space import Space
 from octant.vectors import Vector
@@ -45,6 +45,12 @@ class Query:
     limit: int = 10
 
     def __post_init__(self) -> None:
+        media: object = self.media  # callers without a type checker give anything
+        if not isinstance(media, Text | Image | Audio):
+            raise TypeError(f"cannot search with {media!r}; give a str (a text), Text, Image(path) or Audio(path)")
+        wanted: object = self.into
+        if not isinstance(wanted, tuple) or not set(cast("tuple[object, ...]", wanted)) <= set(Modality):
+            raise TypeError(f"Query(into=...) is a tuple of Modality, not {wanted!r}; search(into=...) takes names too")
         if self.limit < 1:
             raise ValueError(f"limit must be at least 1, not {self.limit}")
 
@@ -55,6 +61,8 @@ class Leg:
 
     field: str
     vector: Vector
+    floor: float | None = None
+    """What is less similar has no part in a fusion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +85,9 @@ class Plan:
             )
         depth = max(self.depth, self.query.limit)
         searches = [
-            models.Prefetch(query=to_qdrant(leg.vector), using=leg.field, filter=narrow, limit=depth)
+            models.Prefetch(
+                query=to_qdrant(leg.vector), using=leg.field, filter=narrow, limit=depth, score_threshold=leg.floor
+            )
             for leg in self.legs
         ]
         return models.QueryRequest(
@@ -102,7 +112,7 @@ def make_plans(queries: Sequence[Query], schema: Schema) -> list[Plan]:
             ]
             vectors = _encode(space, modality, [queries[i].media for i, _ in here])
             for (i, fields), vector in zip(here, vectors, strict=True):
-                legs[i].extend(Leg(field.name, vector) for field in fields)
+                legs[i].extend(Leg(field.name, vector, field.floors.get(modality)) for field in fields)
     return [Plan(query, tuple(found)) for query, found in zip(queries, legs, strict=True)]
 
 
@@ -120,31 +130,39 @@ def filter_of(where: Where | None) -> models.Filter | None:
     """The filter that `where` means: Qdrant's own as it is, or every key equal to its value (or one of its values)."""
     if where is None or isinstance(where, models.Filter):
         return where
+    given: object = where  # callers without a type checker give anything
+    if not isinstance(given, Mapping):
+        raise TypeError(f"where is a mapping, such as {{'folder': 'pets'}}, or a Qdrant filter, not {given!r}")
     return models.Filter(must=[condition(key, value) for key, value in where.items()]) if where else None
 
 
-def condition(key: str, value: object) -> models.FieldCondition:
+def condition(key: str, value: object) -> models.Condition:
     """The condition that a payload key equals a value, or one of a list of values.
 
-    A float is compared as a range of one value, since Qdrant matches only text, integers and booleans.
+    A number is compared as a range of one value: 60 is 60.0, and Qdrant matches only texts, integers and booleans.
     """
     match value:
-        case bool() | int() | str():
+        case bool() | str():
             return models.FieldCondition(key=key, match=models.MatchValue(value=value))
-        case float():
+        case int() if abs(value) > _EXACT:
+            return models.FieldCondition(key=key, match=models.MatchValue(value=value))
+        case int() | float():
             return models.FieldCondition(key=key, range=models.Range(gte=value, lte=value))
-        case list() | tuple():
+        case list() | tuple() if value:
             values = cast("Sequence[object]", value)
             texts = [one for one in values if isinstance(one, str)]
-            numbers = [one for one in values if isinstance(one, int) and not isinstance(one, bool)]
-            if values and len(values) in (len(texts), len(numbers)):
-                return models.FieldCondition(key=key, match=models.MatchAny(any=texts or numbers))
+            if len(texts) == len(values):
+                return models.FieldCondition(key=key, match=models.MatchAny(any=texts))
+            return models.Filter(should=[condition(key, one) for one in values])
         case _:
-            pass
-    raise ValueError(
-        f"cannot filter {key!r} by {value!r}: give a text, number or boolean, a list of texts or of integers, "
-        "or build a qdrant_client.models.Filter"
-    )
+            raise ValueError(
+                f"cannot filter {key!r} by {value!r}: give a text, number or boolean, a list of these, "
+                "or build a qdrant_client.models.Filter"
+            )
+
+
+_EXACT = 2**53
+"""Beyond it, neighbouring integers are one float."""
 
 
 def _fields(query: Query, schema: Schema) -> list[Field]:

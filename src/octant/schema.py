@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+import numpy as np
 from qdrant_client.http import models
 
 from octant.encoder import Role
-from octant.errors import ItemError
+from octant.errors import ItemError, MediaError
 from octant.item import Hit, Item
-from octant.media import Description, Media, Modality
-from octant.payload import MODALITIES, item_from_payload, payload_of, point_id
+from octant.media import Media, Modality, Text
+from octant.payload import MODALITIES, item_from_payload, point_id
 from octant.space import Space
 from octant.vectors import Kind, Sparse, Vector
 
@@ -39,7 +41,9 @@ class Field:
     answers: frozenset[Modality] = frozenset(Modality)
     """Which queries it answers: photos may be found by texts in this space, and by photos in a better one."""
     of: str | None = None
-    """The medium's name; None takes the item's only medium of that modality."""
+    """The medium's name; None takes the item's only medium of that modality, or all its texts as one."""
+    floors: Mapping[Modality, float] = field(default_factory=dict[Modality, float])
+    """By the modality of a query: what is less similar has no part in a fusion with other fields."""
 
     def __post_init__(self) -> None:
         self.space.identity(self.modality)  # raises UnsupportedModality now, not at the first item
@@ -50,6 +54,8 @@ class Field:
         fitting = {name: medium for name, medium in item.media.items() if medium.modality is self.modality}
         if self.of is not None:
             return fitting.get(self.of)
+        if len(fitting) > 1 and self.modality is Modality.TEXT:
+            return Text("\n\n".join(text.content for text in fitting.values() if isinstance(text, Text)))
         if len(fitting) > 1:
             raise ItemError(
                 item.id,
@@ -62,11 +68,10 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """An item whose media have been looked at: what its payload will say of them."""
+    """An item that has been looked at, with the payload of its point."""
 
     item: Item
-    described: Mapping[str, Description]
-    thumbnails: Mapping[str, str] = field(default_factory=dict[str, str])
+    payload: dict[str, Any]
 
 
 class Schema:
@@ -90,26 +95,28 @@ class Schema:
     def points(self, batch: Sequence[Prepared]) -> list[models.PointStruct]:
         """Encode items and lay them out as points; each field is encoded in one batch.
 
-        Raises what the encoders raise: an ExceptionGroup of MediaError, one for each medium that cannot be decoded.
+        Raises an ExceptionGroup of ItemError, one for each item with a medium that cannot be encoded.
         """
         vectors: list[dict[str, QdrantVector]] = [{} for _ in batch]
         for f in self.fields.values():
             picked = [(i, medium) for i, one in enumerate(batch) if (medium := f.pick(one.item)) is not None]
-            encoded = f.space.encode([medium for _, medium in picked], f.modality, Role.DOCUMENT)
+            with _items_named([(batch[i].item, medium) for i, medium in picked]):
+                encoded = f.space.encode([medium for _, medium in picked], f.modality, Role.DOCUMENT)
             for (i, _), vector in zip(picked, encoded, strict=True):
+                _require_finite(vector, batch[i].item, f)
                 vectors[i][f.name] = to_qdrant(vector)
         return [
             models.PointStruct(
                 id=point_id(one.item.id),
                 vector=cast("dict[str, Any]", vector),
-                payload=payload_of(one.item, one.described, one.thumbnails),
+                payload=one.payload,
             )
             for one, vector in zip(batch, vectors, strict=True)
         ]
 
     def hit(self, point: models.ScoredPoint) -> Hit:
         payload = point.payload or {}
-        return Hit(item_from_payload(payload), point.score, payload)
+        return Hit(item_from_payload(payload, str(point.id)), point.score, payload)
 
     def dense_config(self) -> dict[str, models.VectorParams]:
         maxsim = models.MultiVectorConfig(comparator=models.MultiVectorComparator.MAX_SIM)
@@ -156,6 +163,32 @@ class Schema:
             if key != "encoders" and old.get(key) != value
         ]
         return list(dict.fromkeys([*missing, *extra, *models_of, *changed]))
+
+
+@contextmanager
+def _items_named(picked: Sequence[tuple[Item, Media]]) -> Generator[None]:
+    """Turn what an encoder says of media into errors of the items that they belong to."""
+    try:
+        yield
+    except (MediaError, ExceptionGroup) as error:
+        inner = cast("tuple[Exception, ...]", error.exceptions) if isinstance(error, ExceptionGroup) else (error,)  # pyright: ignore[reportUnknownMemberType]
+        named = [
+            ItemError(item.id, one.reason)
+            for one in inner
+            if isinstance(one, MediaError)
+            for item, medium in picked
+            if one.media is medium
+        ]
+        if len(named) < len(inner):
+            raise
+        raise ExceptionGroup(f"{len(named)} items cannot be encoded", named) from error
+
+
+def _require_finite(vector: Vector, item: Item, field: Field) -> None:
+    values = vector.values if isinstance(vector, Sparse) else vector
+    if not np.isfinite(values).all():
+        encoder = field.space.identity(field.modality)
+        raise ItemError(item.id, f"its vector for field {field.name!r} is not finite; {encoder} fails on this medium")
 
 
 def _identity(field: Field) -> dict[str, Any]:

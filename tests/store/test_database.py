@@ -88,7 +88,7 @@ def test_a_folder_that_nobody_names_is_swept(tmp_path: Path) -> None:
     client = EdgeClient(tmp_path)
     client.create_collection("a", {"v": m.VectorParams(size=2, distance=m.Distance.DOT)})
     client.close()
-    orphan = tmp_path / "collections" / "orphan"
+    orphan = tmp_path / "collections" / "0123456789abcdef0123456789abcdef"
     orphan.mkdir()
     (orphan / "file").write_text("left by a crash")
     EdgeClient(tmp_path).close()

@@ -102,7 +102,8 @@ def tail(place: str, length: int) -> str:
     return place
 
 
-def shares(hits: Sequence[Hit]) -> list[float]:
-    """Scale scores to shares of the best one, for bars."""
+def shares(hits: Sequence[Hit], *, fused: bool) -> list[float]:
+    """Scale scores for bars: similarities to 1, so that weak hits look weak; fused ranks to the best one."""
     top = max((hit.score for hit in hits), default=0.0)
-    return [max(hit.score, 0.0) / top if top > 0 else 0.0 for hit in hits]
+    full = top if fused or top > 1 else 1.0
+    return [max(hit.score, 0.0) / full if full > 0 else 0.0 for hit in hits]

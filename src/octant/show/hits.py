@@ -22,10 +22,12 @@ class Hits(tuple[Hit, ...]):
     """The hits of one search, best first. `print` shows a table, a notebook shows thumbnails and players."""
 
     query: Media | None
+    fused: bool
+    """Whether several fields answered: scores are then sums of reciprocal ranks, and no similarities."""
 
-    def __new__(cls, hits: Iterable[Hit] = (), query: Media | None = None) -> Hits:
+    def __new__(cls, hits: Iterable[Hit] = (), query: Media | None = None, *, fused: bool = False) -> Hits:
         made = super().__new__(cls, hits)
-        made.query = query
+        made.query, made.fused = query, fused
         return made
 
     @overload
@@ -34,7 +36,7 @@ class Hits(tuple[Hit, ...]):
     def __getitem__(self, key: slice) -> Hits: ...
     def __getitem__(self, key: SupportsIndex | slice) -> Hit | Hits:
         if isinstance(key, slice):
-            return Hits(super().__getitem__(key), query=self.query)
+            return Hits(super().__getitem__(key), self.query, fused=self.fused)
         return super().__getitem__(key)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:

@@ -58,7 +58,7 @@ def fragment(hits: Hits) -> str:
 
 def _cards(hits: Hits) -> str:
     asked = "" if hits.query is None else f"<div class='query'><span class='ask'>query</span>{_asked(hits.query)}</div>"
-    drawn = zip(hits, figures(hits), shares(hits), strict=True)
+    drawn = zip(hits, figures(hits), shares(hits, fused=hits.fused), strict=True)
     cards = "".join(_card(rank, hit, figure, share) for rank, (hit, figure, share) in enumerate(drawn, 1))
     return f"<div class='octant'>{asked}<div class='cards'>{cards or '<p class=gone>no hits</p>'}</div></div>"
 

@@ -44,7 +44,10 @@ def table(hits: Hits, width: int) -> Table:
     columns: list[tuple[Column, Sequence[RenderableType]]] = [
         (Column("#", justify="right", style="dim", no_wrap=True), [str(rank) for rank in range(1, len(hits) + 1)]),
         (Column("score", justify="right", no_wrap=True), scores),
-        (Column(width=_BAR if room > 30 else 0, style="blue"), ["━" * round(_BAR * share) for share in shares(hits)]),
+        (
+            Column(width=_BAR if room > 30 else 0, style="blue"),
+            ["━" * round(_BAR * share) for share in shares(hits, fused=hits.fused)],
+        ),
         (Column(no_wrap=True), kinds),
         (Column("what", width=what), [_named(face, max(24, 2 * what - 8)) for face in faces]),
         (Column("where", width=where, no_wrap=True, overflow="ellipsis", style="dim"), list(map(Styled, places))),

@@ -9,6 +9,7 @@ from octant.stores.async_client import AsyncClient
 from octant.stores.client import Client
 from octant.stores.opening import Indexing, OctantWarning, open_async_store, open_store, wait_for_index
 from octant.stores.place import Place
+from octant.stores.shared import share, share_async
 
 __all__ = [
     "AsyncClient",
@@ -18,5 +19,7 @@ __all__ = [
     "Place",
     "open_async_store",
     "open_store",
+    "share",
+    "share_async",
     "wait_for_index",
 ]

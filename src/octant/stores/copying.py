@@ -51,5 +51,7 @@ def _copy_range(reading: int, writing: int, start: int, end: int) -> None:
         data = os.read(reading, min(CHUNK, end - start))
         if not data:
             return
-        os.write(writing, data)
         start += len(data)
+        left = memoryview(data)
+        while left:  # a disk that fills up may take a part, and say so only to the next write
+            left = left[os.write(writing, left) :]

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -45,6 +46,7 @@ class Directory:
         self.root = root
         self._engine = engine
         self._saving = Lock()
+        _require_ours(root)
         try:
             root.mkdir(parents=True, exist_ok=True)
             self._lock = _acquire(root)
@@ -140,11 +142,35 @@ class Directory:
         """Remove folders that no collection names. One that will not go (still mapped by a dying process) stays."""
         named = {entry.get("folder") for entry in self.collections.values()}
         for path in self.folder.iterdir():
-            if path.is_dir() and path.name not in named:
+            if path.is_dir() and path.name not in named and _OURS.fullmatch(path.name):
                 shutil.rmtree(path, ignore_errors=True)
 
 
 _NAMES = {"edge": "Qdrant Edge", "local": "qdrant-client's local mode (no Qdrant Edge for this platform)"}
+
+
+_OURS = re.compile(r"[0-9a-f]{32}")
+"""What `new_folder` names folders. Nothing else is ever removed."""
+
+
+def _require_ours(root: Path) -> None:
+    """Raise StoreError where a directory has content and no catalogue: it is somebody else's, or has lost its own."""
+    try:
+        if (root / "meta.json").exists() or not root.exists():
+            return
+        first_opening = {".lock", "meta.json.tmp"}
+        found = sorted(entry.name for entry in root.iterdir() if entry.name not in first_opening and not _bare(entry))
+    except OSError as error:
+        raise StoreError(f"cannot open a database at {root}: {error.strerror or error}") from error
+    if found:
+        raise StoreError(
+            f"{root} holds {', '.join(found[:3])} and no meta.json: no octant database, or one without its catalogue; "
+            "use a directory of its own for the database, or put its meta.json back"
+        )
+
+
+def _bare(entry: Path) -> bool:
+    return entry.is_dir() and entry.name in ("collections", "local") and not any(entry.iterdir())
 
 
 def _acquire(root: Path) -> IO[str]:

@@ -60,6 +60,8 @@ class Indexer:
         """Index what is due without waiting for writes to pause; return the collections that are not done yet."""
         under_way = self._under_way  # read first: what ends after this shows in is_due
         due = [one.name for one in self._collections() if one.name == under_way or one.is_due()]
+        if getattr(sys, "frozen", False):
+            return []  # no thread can run, see _start
         if due:
             with self._changed:
                 self._urgent = True
@@ -91,7 +93,7 @@ class Indexer:
                     return
                 try:
                     self._tend(collection)
-                except (StoreError, OSError) as error:
+                except Exception as error:  # the thread lives on: the next collection may do better
                     collection.postpone()
                     LOG.warning("collection %r could not be indexed and stays searchable: %s", collection.name, error)
             self._urgent = self._urgent and any(collection.is_due() for collection in self._collections())

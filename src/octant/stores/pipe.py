@@ -55,9 +55,15 @@ class Failure:
 
     def unpack(self) -> BaseException:
         """Make the exception again, without calling its constructor, which may want other arguments."""
-        error = self.kind.__new__(self.kind, *self.args)
-        error.args = self.args
-        vars(error).update(self.attributes)
+        if not issubclass(self.kind, Exception) or issubclass(self.kind, StopIteration):
+            return StoreError(f"the worker met {self.kind.__name__}: {'; '.join(map(str, self.args))}")
+        try:
+            error = self.kind.__new__(self.kind, *self.args)
+            error.args = self.args
+            vars(error).update(self.attributes)
+        except Exception:  # a foreign exception that only its own library can make, pydantic's for one
+            told = "; ".join(map(str, self.args)) or "\n".join(self.attributes.get("__notes__", ()))
+            return StoreError(f"{self.kind.__name__}: {told}")
         return error
 
 

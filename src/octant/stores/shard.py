@@ -129,6 +129,11 @@ class Shard:
     def _replace(self, folder: Path, fresh: qe.EdgeShard, last: list[Recorded], commit: Callable[[], None]) -> Path:
         _replay(fresh, last)
         fresh.flush()
+        with self._engine:
+            expected = self._live.info().points_count
+        if (found := fresh.info().points_count) != expected:
+            fresh.close()
+            raise StoreError(f"the optimised copy has {found} points and the collection {expected}: left as it was")
         commit()
         with self._engine:
             old, old_folder = self._live, self.folder

@@ -40,7 +40,11 @@ class WorkerClient(Forwarded):
     def __init__(self, path: Path, engine: Engine = "edge") -> None:
         """Start the worker and wait until it has the database open. Raises what opening it raises."""
         self._link = _Link(path, engine)
-        self._link.opened.result()
+        try:
+            self._link.opened.result()
+        except BaseException:  # Ctrl-C too: a worker that nobody holds would keep the lock
+            self._link.close()
+            raise
 
     def _call(self, method: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         return self._link.submit(method, args, kwargs).result()
@@ -62,8 +66,12 @@ class AsyncWorkerClient(AsyncForwarded):
     @classmethod
     async def open(cls, path: Path, engine: Engine = "edge") -> AsyncWorkerClient:
         """Start the worker and wait until it has the database open. Raises what opening it raises."""
-        link = await asyncio.to_thread(_Link, path, engine)
-        await asyncio.wrap_future(link.opened)
+        link = _Link(path, engine)
+        try:
+            await asyncio.wrap_future(link.opened)
+        except BaseException:  # cancellation too: a worker that nobody holds would keep the lock
+            await asyncio.to_thread(link.close)
+            raise
         return cls(link)
 
     async def _call(self, method: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
@@ -157,20 +165,22 @@ class _Link:
             self._process.stdin.close()
 
     def _read(self, pipe: int) -> None:
-        while True:
-            try:
+        try:
+            while True:
                 number, result = receive(pipe)
-            except (OSError, EOFError):
-                break
-            with self._lock:
-                future = self._waiting.pop(number)
-            if isinstance(result, Failure):
-                future.set_exception(result.unpack())
-            else:
-                future.set_result(result)
-        self._give_up()
+                with self._lock:
+                    future = self._waiting.pop(number)
+                if isinstance(result, Failure):
+                    future.set_exception(result.unpack())
+                else:
+                    future.set_result(result)
+        except (OSError, EOFError):
+            pass
+        finally:  # whatever else went wrong here, nobody waits for an answer for ever
+            self._give_up()
 
     def _give_up(self) -> None:
+        atexit.unregister(self.close)
         code = self._process.wait()
         died = f"its worker process ended with {code}; what was acknowledged is kept: open again"
         with self._lock:
@@ -234,7 +244,9 @@ def main(path: Path, engine: Engine) -> None:
 def _done(client: Any, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     try:
         return getattr(client, method)(*args, **kwargs)
-    except Exception as error:
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # a panic of the engine is no Exception, and must not end the worker
         return Failure.of(error)
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import qdrant_edge as qe
 from qdrant_client.http import models
 
+from octant.errors import StoreError
+
 __all__ = [
     "HNSW_DEFAULTS",
     "index_type",
@@ -99,7 +101,9 @@ def to_index(schema: models.PayloadFieldSchema) -> Any:
         return getattr(qe.PayloadSchemaType, schema.value.title())
     if isinstance(schema, models.TextIndexParams):
         return _text_index(schema)
-    make = next(edge for model, _, edge in _SCHEMAS if isinstance(schema, model))
+    make = next((edge for model, _, edge in _SCHEMAS if isinstance(schema, model)), None)
+    if make is None:
+        raise StoreError(f"{schema!r} is no schema of a payload index; give a models.PayloadSchemaType or its params")
     given: dict[str, Any] = {name: value for name, value in schema if name != "type" and value is not None}
     if "memory" in given:
         given["memory"] = member(qe.Memory, schema.memory)
@@ -110,7 +114,10 @@ def index_type(schema: models.PayloadFieldSchema) -> models.PayloadSchemaType:
     """Name the type of a payload index."""
     if isinstance(schema, models.PayloadSchemaType):
         return schema
-    return next(name for model, name, _ in _SCHEMAS if isinstance(schema, model))
+    known = next((name for model, name, _ in _SCHEMAS if isinstance(schema, model)), None)
+    if known is None:
+        raise StoreError(f"{schema!r} is no schema of a payload index; give a models.PayloadSchemaType or its params")
+    return known
 
 
 def member(edge: Any, given: Enum | None) -> Any:
