@@ -2,6 +2,8 @@
 
 import asyncio
 import inspect
+import os
+import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -189,6 +191,17 @@ def test_a_process_can_hold_many_collections_of_a_database(tmp_path: Path) -> No
             again.count()
     with octant.open("one", path=tmp_path, schema=words_schema()) as reopened:
         assert reopened.count() == 3
+
+
+def test_a_worker_that_died_is_replaced_on_opening(tmp_path: Path) -> None:
+    first = octant.open("one", path=tmp_path, schema=words_schema(), worker=True)
+    first.add(shop())
+    os.kill(int((tmp_path / ".lock").read_text().split()[0]), signal.SIGKILL)
+    with pytest.raises(StoreError, match="open again"):
+        first.count()
+    with octant.open("one", path=tmp_path, schema=words_schema(), worker=True) as second:
+        assert second.count() == 3
+    first.close()
 
 
 async def test_an_event_loop_can_hold_many_collections_of_a_database(tmp_path: Path) -> None:

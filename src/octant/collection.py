@@ -159,7 +159,8 @@ class Collection:
 
     def delete(self, ids: Sequence[str]) -> None:
         """Remove items by their ids; an id that is not there is no error."""
-        self.client.delete(self.name, models.PointIdsList(points=_points_of(ids)), wait=True)
+        if points := _points_of(ids):
+            self.client.delete(self.name, models.PointIdsList(points=points), wait=True)
 
     def count(self, where: Where | None = None) -> int:
         """Count the items, or those that `where` matches."""
@@ -284,7 +285,8 @@ class AsyncCollection:
 
     async def delete(self, ids: Sequence[str]) -> None:
         """Remove items by their ids; an id that is not there is no error."""
-        await self.client.delete(self.name, models.PointIdsList(points=_points_of(ids)), wait=True)
+        if points := _points_of(ids):
+            await self.client.delete(self.name, models.PointIdsList(points=points), wait=True)
 
     async def count(self, where: Where | None = None) -> int:
         """Count the items, or those that `where` matches."""

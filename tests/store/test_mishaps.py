@@ -11,7 +11,7 @@ import pytest
 from qdrant_client.http import models as m
 
 from octant.errors import StoreError
-from octant.stores import copying, open_store
+from octant.stores import copying, directory, open_store
 from octant.stores.edge import EdgeClient
 from octant.stores.pipe import Failure
 from octant.stores.worker import AsyncWorkerClient, WorkerClient
@@ -94,3 +94,17 @@ async def test_an_opening_that_is_cancelled_gives_the_lock_back(tmp_path: Path) 
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(AsyncWorkerClient.open(tmp_path), 0.05)
     open_store(path=tmp_path, worker=False).close()
+
+
+def test_a_disk_that_is_nearly_full_is_told_before_it_kills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = EdgeClient(tmp_path)
+    client.create_collection("things", {"dense": m.VectorParams(size=2, distance=m.Distance.DOT)})
+    monkeypatch.setattr(directory, "ROOM", 1 << 60)
+    point = m.PointStruct(id=1, vector={"dense": [1.0, 0.0]})
+    with pytest.raises(StoreError, match="free some space"):
+        client.upsert("things", [point])
+    with pytest.raises(StoreError, match="free some space"):
+        client.create_collection("more", {"dense": m.VectorParams(size=2, distance=m.Distance.DOT)})
+    monkeypatch.undo()
+    client.upsert("things", [point])
+    client.close()

@@ -50,7 +50,7 @@ def _copy_range(reading: int, writing: int, start: int, end: int) -> None:
     while start < end:
         data = os.read(reading, min(CHUNK, end - start))
         if not data:
-            return
+            raise OSError(errno.EIO, "the file ended while it was copied")
         start += len(data)
         left = memoryview(data)
         while left:  # a disk that fills up may take a part, and say so only to the next write

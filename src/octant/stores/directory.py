@@ -16,6 +16,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from copy import deepcopy
 from pathlib import Path
 from threading import Lock
@@ -31,6 +32,8 @@ __all__ = ["Directory", "Engine"]
 
 Engine = Literal["edge", "local"]
 FORMAT = 1
+ROOM = 80 << 20
+"""Two segments of the engine's log, 32 MB each, and something to spare."""
 
 P = ParamSpec("P")
 
@@ -67,6 +70,15 @@ class Directory:
     def folder(self) -> Path:
         """Where the collections are; how local mode arranges its own is its business."""
         return self.root / ("collections" if self._engine == "edge" else "local")
+
+    def require_room(self) -> None:
+        """Raise StoreError where the disk is nearly full: the engine maps its files, and would be killed."""
+        free = shutil.disk_usage(self.root).free
+        if free < ROOM:
+            raise StoreError(
+                f"{free >> 20} MB are free on the disk of {self.root}, and its database needs {ROOM >> 20} to work in: "
+                "free some space, or use a directory elsewhere"
+            )
 
     def new_folder(self) -> Path:
         """Name a folder that does not exist yet."""
@@ -107,7 +119,8 @@ class Directory:
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, self.root / "meta.json")
-        _sync_directory(self.root)
+        with suppress(OSError):  # the new catalogue is there: to fail now would undo in memory what is done on disk
+            _sync_directory(self.root)
 
     def _restore(self, before: dict[str, dict[str, Any]]) -> None:
         """Go back to what the catalogue was; collections that are open hold on to their entries, so these stay."""
@@ -162,7 +175,7 @@ def _require_ours(root: Path) -> None:
         found = sorted(entry.name for entry in root.iterdir() if entry.name not in first_opening and not _bare(entry))
     except OSError as error:
         raise StoreError(f"cannot open a database at {root}: {error.strerror or error}") from error
-    if found:
+    if found and not (root / "meta.json").exists():  # another process may just have made it
         raise StoreError(
             f"{root} holds {', '.join(found[:3])} and no meta.json: no octant database, or one without its catalogue; "
             "use a directory of its own for the database, or put its meta.json back"

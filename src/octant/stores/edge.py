@@ -98,6 +98,7 @@ class EdgeClient:
         update_filter: models.Filter | None = None,
         update_mode: models.UpdateMode | None = None,
     ) -> models.UpdateResult:
+        self._database.directory.require_room()
         with engine_errors(self._root):
             self._collection(collection_name).upsert(points, update_filter, update_mode)
         self._database.indexer.note_write()

@@ -55,6 +55,7 @@ class EdgeDatabase:
                 if entry is None:
                     known = ", ".join(repr(name) for name in self.names()) or "none yet"
                     raise StoreError(f"there is no collection {name!r} at {self.directory.root}; it has {known}")
+                self.directory.require_room()
                 self._open[name] = EdgeCollection(name, entry, Shard.load(self.directory.folder / entry["folder"]))
                 if self._open[name].is_due():
                     self.indexer.note_write()
@@ -66,6 +67,7 @@ class EdgeDatabase:
         with self.changing:
             if name in self.directory.collections:
                 raise StoreError(f"there is a collection {name!r} already; delete it or use another name")
+            self.directory.require_room()
             folder = self.directory.new_folder()
             entry["folder"] = folder.name
             with engine_errors(folder):

@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from threading import Condition, Thread
 from time import monotonic
@@ -96,7 +97,8 @@ class Indexer:
                 except Exception as error:  # the thread lives on: the next collection may do better
                     collection.postpone()
                     LOG.warning("collection %r could not be indexed and stays searchable: %s", collection.name, error)
-            self._urgent = self._urgent and any(collection.is_due() for collection in self._collections())
+            with suppress(StoreError):  # one may be closed while it is asked
+                self._urgent = self._urgent and any(collection.is_due() for collection in self._collections())
 
     def _tend(self, collection: EdgeCollection) -> None:
         settled = monotonic() - self._last_write > SETTLED_SECONDS

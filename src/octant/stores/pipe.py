@@ -45,6 +45,9 @@ class Failure:
     @classmethod
     def of(cls, error: BaseException) -> Failure:
         """Pack an exception. One that is not octant's own keeps its traceback as a note."""
+        if not isinstance(error, Exception) or isinstance(error, StopIteration):
+            # a panic of the engine, which cannot be pickled; or what no future can carry
+            return cls(StoreError, (f"the engine failed: {type(error).__name__} {error}",), {})
         notes = [
             *getattr(error, "__notes__", []),
             "in the worker process:\n" + "".join(traceback.format_exception(error)),
@@ -55,8 +58,6 @@ class Failure:
 
     def unpack(self) -> BaseException:
         """Make the exception again, without calling its constructor, which may want other arguments."""
-        if not issubclass(self.kind, Exception) or issubclass(self.kind, StopIteration):
-            return StoreError(f"the worker met {self.kind.__name__}: {'; '.join(map(str, self.args))}")
         try:
             error = self.kind.__new__(self.kind, *self.args)
             error.args = self.args

@@ -130,8 +130,8 @@ class Shard:
         _replay(fresh, last)
         fresh.flush()
         with self._engine:
-            expected = self._live.info().points_count
-        if (found := fresh.info().points_count) != expected:
+            expected = self._live.count(_EVERY)
+        if (found := fresh.count(_EVERY)) != expected:
             fresh.close()
             raise StoreError(f"the optimised copy has {found} points and the collection {expected}: left as it was")
         commit()
@@ -148,6 +148,9 @@ class Shard:
         self._recorded_points += points
         if self._recorded_points > RECORDED_POINTS:
             self._recorded = None
+
+
+_EVERY = qe.CountRequest(exact=True, filter=None)
 
 
 def _replay(shard: qe.EdgeShard, operations: list[Recorded]) -> None:

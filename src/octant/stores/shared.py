@@ -35,12 +35,13 @@ class _AsyncHeld:
     shares: int = 0
 
 
-_LOCK = RLock()
+_locks = [RLock()]
 _held: dict[Path, _Held] = {}
 _async_held: dict[tuple[Path, int], _AsyncHeld] = {}
 """By event loop too: a client belongs to the loop that it was opened in."""
 
-if hasattr(os, "register_at_fork"):  # what the parent opened is not the child's
+if hasattr(os, "register_at_fork"):  # what the parent opened is not the child's, nor is a lock that it held
+    os.register_at_fork(after_in_child=lambda: _locks.__setitem__(0, RLock()))
     os.register_at_fork(after_in_child=_held.clear)
     os.register_at_fork(after_in_child=_async_held.clear)
 
@@ -51,7 +52,9 @@ def share(path: Path, *, worker: bool | None = None) -> Client:
     `worker` decides only for the first: who comes later takes what is there.
     """
     key = _key(path)
-    with _LOCK:
+    with _locks[0]:
+        if key in _held and _has_ended(_held[key].client):
+            del _held[key]  # who has a share in it keeps its error; who opens now gets a new one
         if key not in _held:
             _held[key] = _Held(open_store(path=path, worker=worker))
         held = _held[key]
@@ -77,6 +80,15 @@ async def share_async(path: Path) -> AsyncClient:
     return _AsyncShare(key, held, client)
 
 
+def _has_ended(client: Client) -> bool:
+    """Tell a client whose worker has died, or that is closed."""
+    try:
+        client.get_collections()
+    except StoreError:
+        return True
+    return False
+
+
 def _key(path: Path) -> Path:
     """One name for a directory, by whatever links it is reached."""
     return Path(os.path.realpath(path))
@@ -97,7 +109,7 @@ class _Share(Forwarded):
         return client.hasten_index() if isinstance(client, Indexing) else []
 
     def close(self) -> None:
-        with _LOCK:
+        with _locks[0]:
             held, self._held = self._held, None
             if held is None:
                 return

@@ -176,6 +176,9 @@ class _Link:
                     future.set_result(result)
         except (OSError, EOFError):
             pass
+        except BaseException:
+            self._process.kill()  # what was acknowledged is kept; to wait for a living worker would be for ever
+            raise
         finally:  # whatever else went wrong here, nobody waits for an answer for ever
             self._give_up()
 
