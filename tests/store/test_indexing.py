@@ -80,21 +80,17 @@ def test_a_small_collection_is_left_alone(tmp_path: Path) -> None:
 
 def test_reads_and_writes_go_on_and_are_kept(tmp_path: Path) -> None:
     client = make(tmp_path)
-    started = time.monotonic()
     assert client.hasten_index() == ["things"]
-    worst, written = 0.0, POINTS
+    written = POINTS
     while client.hasten_index():
-        before = time.monotonic()
         add(client, written, 1, "while indexing")
         client.set_payload("things", {"seen": written}, [written % 400])
         client.delete("things", [written - POINTS + 400])
         assert client.query_points("things", row(written), using="dense", limit=1).points[0].id == written
-        worst = max(worst, time.monotonic() - before)
         written += 1
         time.sleep(0.01)
-    took = time.monotonic() - started
     assert indexed(client) > 0
-    assert worst < took / 2
+    assert written - POINTS >= 5, "a caller that waits for the indexing would get one round, or two"
     during = range(POINTS, written)
     kept = client.retrieve("things", list(during))
     assert {record.id for record in kept if record.payload == {"note": "while indexing"}} == set(during)
