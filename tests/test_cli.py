@@ -136,6 +136,14 @@ def test_what_is_near_nothing_finds_nothing_and_says_how_to_see_the_nearest(octa
     assert names(octant_("search", "asdfghjkl", "-c", "mine", "--into", "image", "--json")) == ["red.png"]
 
 
+def test_limits_can_be_set_and_a_file_beyond_them_says_how(octant_: Run, media: Path) -> None:
+    small = octant_("index", str(media), "-c", "mine", "--max-pixels", "100")
+    assert small.exit_code == 1
+    assert "more than the limit of 100" in " ".join(small.stdout.split())
+    assert "--max-pixels" in small.stderr
+    assert octant_("index", str(media), "-c", "mine", "--max-pixels", "10000").exit_code == 0
+
+
 def test_reading_makes_no_database(octant_: Run, tmp_path: Path) -> None:
     for command in (["search", "x"], ["info"], ["list"], ["delete", "-c", "x", "-y"]):
         told(octant_(*command, "--path", str(tmp_path / "typo")), 3, "no database in")
@@ -261,8 +269,10 @@ def test_an_unexpected_error_is_no_traceback_unless_asked(
 def test_control_c_says_what_is_stored_and_how_to_go_on(
     octant_: Run, media: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def add(self: object, sources: object, *, thumbnails: object, progress: Callable[[Progress], None]) -> Report:
-        del self, sources, thumbnails
+    def add(
+        self: object, sources: object, *, thumbnails: object, limits: object, progress: Callable[[Progress], None]
+    ) -> Report:
+        del self, sources, thumbnails, limits
         progress(Progress(done=7, skipped=0, failed=0, seconds=1.0, current="x"))
         raise KeyboardInterrupt
 

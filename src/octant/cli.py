@@ -19,7 +19,7 @@ import typer
 
 import octant
 from octant.errors import OctantError, StoreError
-from octant.media import Audio, Image, Media, Modality, Text
+from octant.media import DEFAULT_LIMITS, Audio, Image, Limits, Media, Modality, Text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -90,6 +90,10 @@ def index(
     thumbnails: Annotated[
         int | None, typer.Option(metavar="PX", min=16, max=1024, help="Keep thumbnails of this many pixels.")
     ] = None,
+    max_bytes: Annotated[int, typer.Option(min=1, help="Refuse files of more bytes.")] = DEFAULT_LIMITS.bytes,
+    max_pixels: Annotated[int, typer.Option(min=1, help="Refuse images of more pixels.")] = DEFAULT_LIMITS.pixels,
+    max_seconds: Annotated[float, typer.Option(min=0, help="Refuse longer sounds.")] = DEFAULT_LIMITS.seconds,
+    max_characters: Annotated[int, typer.Option(min=1, help="Refuse longer texts.")] = DEFAULT_LIMITS.characters,
     as_json: Json = False,
 ) -> None:
     """Add files and folders to a collection.
@@ -97,7 +101,8 @@ def index(
     What was added before is replaced, not doubled. What cannot be read is listed with the reason, the rest is stored.
     """
     with _errors_told(), octant.open(collection, path=path, url=url, api_key=api_key if url else None) as opened:
-        report = _add(opened, [one.expanduser() for one in paths], thumbnails)
+        limits = Limits(max_bytes, max_pixels, max_seconds, max_characters)
+        report = _add(opened, [one.expanduser() for one in paths], thumbnails, limits)
         _index(opened)
         if as_json:
             _print_json(report.as_dict())
@@ -105,6 +110,8 @@ def index(
             from octant.show import report_summary
 
             _stdout().print(report_summary(report, collection, str(opened.place)), soft_wrap=True)
+            if any("limits=Limits(" in one.reason for one in report.failed):
+                _hint("limits are --max-bytes, --max-pixels, --max-seconds and --max-characters here")
             if report.points:
                 _stderr().print(
                     f"\nnow: octant search 'what you look for' -c {collection}", style="dim", highlight=False
@@ -376,7 +383,7 @@ def _readings(value: str) -> list[str | int | float | bool]:
     return [value, read] if isinstance(read, int | float) else [value]
 
 
-def _add(opened: octant.Collection, paths: list[Path], thumbnails: int | None) -> Report:
+def _add(opened: octant.Collection, paths: list[Path], thumbnails: int | None, limits: Limits) -> Report:
     """Add with a progress bar on stderr; Ctrl-C says what is stored and how to go on."""
     from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
@@ -408,7 +415,7 @@ def _add(opened: octant.Collection, paths: list[Path], thumbnails: int | None) -
             )
 
         try:
-            return opened.add(paths, thumbnails=thumbnails, progress=progress)
+            return opened.add(paths, thumbnails=thumbnails, limits=limits, progress=progress)
         except KeyboardInterrupt:
             bar.stop()
             _end(
