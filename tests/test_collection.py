@@ -204,6 +204,17 @@ def test_a_worker_that_died_is_replaced_on_opening(tmp_path: Path) -> None:
     first.close()
 
 
+async def test_a_worker_that_died_is_replaced_on_opening_awaited(tmp_path: Path) -> None:
+    first = await octant.open_async("one", path=tmp_path, schema=words_schema())
+    await first.add(shop())
+    os.kill(int((tmp_path / ".lock").read_text().split()[0]), signal.SIGKILL)
+    with pytest.raises(StoreError, match="open again"):
+        await first.count()
+    async with await octant.open_async("one", path=tmp_path, schema=words_schema()) as second:
+        assert await second.count() == 3
+    await first.close()
+
+
 async def test_an_event_loop_can_hold_many_collections_of_a_database(tmp_path: Path) -> None:
     one, two = await asyncio.gather(
         *(octant.open_async(name, path=tmp_path, schema=words_schema()) for name in ("one", "two"))

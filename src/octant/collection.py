@@ -85,18 +85,17 @@ class Collection:
 
         Raises SchemaMismatch with every difference; StoreError where it does not exist and `create` is false.
         """
-        if self.client.collection_exists(self.name):
-            _check(self.name, self.schema, self.client.get_collection(self.name))
-        elif create:
+        if not self.client.collection_exists(self.name):
+            if not create:
+                raise _missing(self.name, self.place, self.client.get_collections())
             self.client.create_collection(
                 self.name,
                 vectors_config=self.schema.dense_config(),
                 sparse_vectors_config=self.schema.sparse_config(),
                 metadata=self.schema.metadata(),
             )
-        else:
-            raise _missing(self.name, self.place, self.client.get_collections())
         stored = self.client.get_collection(self.name)
+        _check(self.name, self.schema, stored)
         for key, kind in _missing_indexes(self.schema, stored).items():
             self.client.create_payload_index(self.name, key, kind)
 
@@ -197,18 +196,17 @@ class AsyncCollection:
 
         Raises SchemaMismatch with every difference; StoreError where it does not exist and `create` is false.
         """
-        if await self.client.collection_exists(self.name):
-            _check(self.name, self.schema, await self.client.get_collection(self.name))
-        elif create:
+        if not await self.client.collection_exists(self.name):
+            if not create:
+                raise _missing(self.name, self.place, await self.client.get_collections())
             await self.client.create_collection(
                 self.name,
                 vectors_config=self.schema.dense_config(),
                 sparse_vectors_config=self.schema.sparse_config(),
                 metadata=self.schema.metadata(),
             )
-        else:
-            raise _missing(self.name, self.place, await self.client.get_collections())
         stored = await self.client.get_collection(self.name)
+        _check(self.name, self.schema, stored)
         for key, kind in _missing_indexes(self.schema, stored).items():
             await self.client.create_payload_index(self.name, key, kind)
 

@@ -36,11 +36,7 @@ def open(
     Raises SchemaMismatch where the collection was built otherwise, StoreLocked where another process has the database
     open, StoreError where the collection does not exist and `create` is false.
     """
-    directory = _directory(path, url)
-    if not name:
-        raise ValueError("a collection needs a name")
-    if not create:
-        require_database(directory)
+    directory = _directory(name, path, url, create=create)
     chosen = schema or starter()
     client = share(directory, worker=worker) if directory else open_store(url=url, api_key=api_key)
     collection = Collection(client, name, chosen, Place(directory, url))
@@ -62,11 +58,7 @@ async def open_async(
     create: bool = True,
 ) -> AsyncCollection:
     """Open a collection for asyncio; as `open`, and the embedded store is always a process of its own."""
-    directory = _directory(path, url)
-    if not name:
-        raise ValueError("a collection needs a name")
-    if not create:
-        require_database(directory)
+    directory = _directory(name, path, url, create=create)
     chosen = schema or starter()
     client = await (share_async(directory) if directory else open_async_store(url=url, api_key=api_key))
     collection = AsyncCollection(client, name, chosen, Place(directory, url))
@@ -114,9 +106,15 @@ def require_database(directory: Path | None) -> None:
         )
 
 
-def _directory(path: Path | str | None, url: str | None) -> Path | None:
+def _directory(name: str, path: Path | str | None, url: str | None, *, create: bool) -> Path | None:
+    """Settle where to open, None for a server, before anything is opened or loaded."""
+    if not name:
+        raise ValueError("a collection needs a name")
     if url is not None:
         if path is not None:
             raise ValueError("give either path (an embedded database) or url (a Qdrant server), not both")
         return None
-    return (default_path() if path is None else Path(path).expanduser()).absolute()
+    directory = (default_path() if path is None else Path(path).expanduser()).absolute()
+    if not create:
+        require_database(directory)
+    return directory

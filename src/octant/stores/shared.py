@@ -65,6 +65,9 @@ def share(path: Path, *, worker: bool | None = None) -> Client:
 async def share_async(path: Path) -> AsyncClient:
     """Open the same for asyncio, or take part in what this event loop has opened."""
     key = (_key(path), id(asyncio.get_running_loop()))
+    known = _async_held.get(key)
+    if known is not None and known.opening.done() and await _has_ended_async(known) and _async_held.get(key) is known:
+        del _async_held[key]
     if key not in _async_held:
         _async_held[key] = _AsyncHeld(asyncio.create_task(open_async_store(path=path)))
     held = _async_held[key]
@@ -84,6 +87,14 @@ def _has_ended(client: Client) -> bool:
     """Tell a client whose worker has died, or that is closed."""
     try:
         client.get_collections()
+    except StoreError:
+        return True
+    return False
+
+
+async def _has_ended_async(held: _AsyncHeld) -> bool:
+    try:
+        await held.opening.result().get_collections()
     except StoreError:
         return True
     return False
