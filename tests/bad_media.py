@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 Samples = NDArray[Any]
 
-__all__ = ["encoded_image", "encoded_sound", "make_bad_folder", "photo", "tone", "two_hours"]
+__all__ = ["encoded_image", "encoded_sound", "make_bad_folder", "photo", "sixteen_minutes", "tone"]
 
 
 def photo(width: int = 96, height: int = 64) -> PIL.Image.Image:
@@ -67,9 +67,9 @@ def encoded_sound(samples: Samples, rate: int = 16_000, kind: str = "WAV", subty
     return file.getvalue()
 
 
-def two_hours() -> bytes:
-    """Two hours of silence that weigh little: FLAC at 8 kHz."""
-    return encoded_sound(np.zeros(2 * 3600 * 8000, np.int16), 8000, "FLAC")
+def sixteen_minutes() -> bytes:
+    """Sixteen minutes of silence that weigh little: FLAC at 8 kHz."""
+    return encoded_sound(np.zeros(960 * 8000, np.int16), 8000, "FLAC")
 
 
 def make_bad_folder(root: Path) -> dict[str, str]:
@@ -186,6 +186,8 @@ def _textured(width: int = 96, height: int = 64) -> PIL.Image.Image:
 _Makers = dict[str, Callable[[], bytes]]
 
 _ODD: _Makers = {
+    "longer than the limit, and cut into windows.flac": sixteen_minutes,
+    "page.html": lambda: b"<!doctype html><p>hello",
     "rotated.jpg": lambda: encoded_image(photo(), "JPEG", orientation=6),
     "UPPER.JPG": lambda: encoded_image(photo(80, 64), "JPEG"),
     "cmyk.jpg": lambda: encoded_image(photo().convert("CMYK"), "JPEG"),
@@ -253,7 +255,6 @@ _BROKEN: _Makers = {
     "cut.aiff": lambda: cut(encoded_sound(tone(), kind="AIFF")),
     "no samples.wav": lambda: encoded_sound(np.zeros(0, np.float32)),
     "not a number.wav": nan_wav,
-    "two hours.flac": two_hours,
     "claims two months.flac": wide_flac_claim,
     "length unknown.flac": unknown_length_flac,
     "noise.mp3": noise,
@@ -266,15 +267,14 @@ _BROKEN: _Makers = {
     "half a character.txt": lambda: "Käse".encode()[:2],
     "binary.txt": lambda: b"text\0and\0more",
     "document.txt": lambda: b"%PDF-1.7\n\xe2\xe3\xcf\xd3\n",
+    "document.pdf": lambda: b"%PDF-1.7\n",
+    "film.mp4": lambda: mp4(b"isom"),
     "a million characters.txt": lambda: b"wheat " * 166_667,
 }
 
 _FOREIGN: _Makers = {
     "archive.zip": lambda: b"PK\x03\x04" + bytes(100),
-    "document.pdf": lambda: b"%PDF-1.7\n",
-    "film.mp4": lambda: mp4(b"isom"),
     "program.py": lambda: b"print('hello')\n",
-    "page.html": lambda: b"<!doctype html><p>hello",
     "unknown.bin": noise,
     "no suffix and empty": bytes,
     "Begins like a bitmap": lambda: b"BM is also how a text may begin",

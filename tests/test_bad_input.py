@@ -17,7 +17,7 @@ def test_a_folder_of_bad_files_is_stored_as_far_as_it_can_be(tmp_path: Path) -> 
     expected = make_bad_folder(folder)
     with octant.open("bad", path=tmp_path / "db") as collection:
         report = collection.add([folder, folder / "vanished.png"], batch_size=8)
-        records, _ = collection.client.scroll("bad", limit=500)
+        records, _ = collection.client.scroll("bad", limit=100_000)
         stored = {Path((record.payload or {})["path"]).name for record in records}
         assert report.points == collection.count()
     failed = {Path(one.source).name: one.reason for one in report.failed}

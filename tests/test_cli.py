@@ -2,10 +2,12 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,8 @@ from typer.testing import CliRunner, Result
 
 import octant
 from octant.cli import app
-from octant.ingest import Progress, Report
+from octant.media import Modality
+from octant.report import Progress, Report
 
 Run = Callable[..., Result]
 
@@ -201,7 +204,7 @@ def test_what_fails_is_listed_with_a_reason_and_the_rest_stored(octant_: Run, me
     assert "nowhere: does not exist" in partly.stdout
     assert "program: is no text, image or sound" in partly.stdout
     report = json.loads(octant_("index", "media", "nowhere", "-c", "mine", "--json").stdout)
-    assert (report["points"], len(report["failed"]), len(report["skipped"])) == (4, 2, 1)
+    assert (report["unchanged"], len(report["failed"]), len(report["skipped"])) == (4, 2, 1)
 
 
 def test_a_long_list_of_failures_is_cut_and_json_has_all(octant_: Run, tmp_path: Path) -> None:
@@ -269,15 +272,12 @@ def test_an_unexpected_error_is_no_traceback_unless_asked(
 def test_control_c_says_what_is_stored_and_how_to_go_on(
     octant_: Run, media: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def add(
-        self: object, sources: object, *, thumbnails: object, limits: object, progress: Callable[[Progress], None]
-    ) -> Report:
-        del self, sources, thumbnails, limits
-        progress(Progress(done=7, skipped=0, failed=0, seconds=1.0, current="x"))
+    def add(self: object, sources: object, reading: object, *, progress: Callable[[Progress], None]) -> Report:
+        progress(Progress(7, 0, 0, 7, {Modality.TEXT: 7}, seconds=1.0, current="x"))
         raise KeyboardInterrupt
 
     monkeypatch.setattr(octant.Collection, "add", add)
-    told(octant_("index", str(media), "-c", "mine"), 130, "7 items are stored in 'mine'", "same command again")
+    told(octant_("index", str(media), "-c", "mine"), 130, "7 items stand in 'mine'", "same command again")
 
 
 def test_the_api_key_is_never_printed(octant_: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -296,6 +296,37 @@ def test_doctor_says_that_the_default_setup_runs(octant_: Run) -> None:
     assert "FLAC" in findings["sounds"]["detail"]
     assert "JPEG" in findings["images"]["detail"]
     assert "starter weights" in octant_("doctor").stdout
+
+
+def test_doctor_names_the_extras_that_are_there_and_how_to_get_the_others(
+    octant_: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from importlib import metadata
+
+    versions = {"av": "18.0", "librosa": "0.11", "aiohttp": "3.0", "pypdfium2": "5.0"}
+
+    def version(package: str) -> str:
+        if package in ("av", "pypdfium2", "pillow-heif", "librosa", "pyarrow", "fsspec", "aiohttp", "ray"):
+            if package not in versions:
+                raise metadata.PackageNotFoundError(package)
+            return versions[package]
+        return installed(package)
+
+    installed = metadata.version
+    monkeypatch.setattr(metadata, "version", version)
+    monkeypatch.setitem(sys.modules, "av", ModuleType("av"))
+    monkeypatch.setitem(sys.modules, "librosa", ModuleType("librosa"))
+    monkeypatch.setitem(sys.modules, "pypdfium2", None)
+    looked = octant_("doctor", "--json")
+    assert looked.exit_code == 0, looked.output
+    extras = {one["what"]: one for one in json.loads(looked.stdout) if one["area"] == "extras"}
+    states = {what: one["state"] for what, one in extras.items()}
+    absent = dict.fromkeys(("pdf", "heif", "tables", "remote", "ray"), "optional")
+    assert states == {"video": "ok", "audio": "ok", **absent}
+    assert extras["video"]["detail"].startswith("av 18.0: films")
+    assert extras["heif"]["detail"].startswith("not installed: pip install 'octant-search[heif]' for ")
+    assert extras["remote"]["detail"].startswith("fsspec not installed: pip install 'octant-search[remote]' for ")
+    assert "does not load" in extras["pdf"]["detail"]
 
 
 def test_doctor_fails_where_weights_are_altered(octant_: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -339,3 +370,58 @@ def test_as_a_program_it_keeps_stdout_for_results(media: Path, tmp_path: Path) -
     assert json.loads(found.stdout)[0]["metadata"]["name"] == "puppy.txt"
     table = run("search", "a dog", "-c", "mine", OCTANT_HOME=home, PYTHONIOENCODING="ascii")
     assert table.returncode == 0, table.stderr
+
+
+def test_sync_mirrors_and_a_dry_run_only_tells(octant_: Run, media: Path) -> None:
+    octant_("index", str(media), "-c", "mine")
+    (media / "pets" / "red.png").unlink()
+    would = json.loads(octant_("sync", str(media), "-c", "mine", "--dry-run", "--json").stdout)
+    assert (would["deleted"], would["dry"]) == (1, True)
+    assert json.loads(octant_("info", "-c", "mine", "--json").stdout)["points"] == 4
+    done = octant_("sync", str(media), "-c", "mine")
+    assert done.exit_code == 0
+    assert "deleted" in done.stdout
+    assert json.loads(octant_("info", "-c", "mine", "--json").stdout)["points"] == 3
+
+
+def test_sync_refuses_to_delete_most_of_a_collection(octant_: Run, media: Path) -> None:
+    octant_("index", str(media), "-c", "mine")
+    for path in media.rglob("*.*"):
+        path.unlink()
+    told(octant_("sync", str(media), "-c", "mine"), 3, "--max-deleted", "not mounted")
+    assert octant_("sync", str(media), "-c", "mine", "--max-deleted", "1").exit_code == 0
+
+
+def test_what_failed_can_be_tried_again(octant_: Run, media: Path, tmp_path: Path) -> None:
+    broken = media / "broken.png"
+    broken.write_bytes(b"\x89PNG\r\n\x1a\n")
+    listed = tmp_path / "failed.jsonl"
+    assert octant_("index", str(media), "-c", "mine", "--failed", str(listed)).exit_code == 1
+    assert json.loads(listed.read_text())["source"] == str(broken)
+    shutil.copy(media / "pets" / "red.png", broken)
+    again = octant_("index", "--retry", str(listed), "-c", "mine", "--failed", str(listed), "--json")
+    assert again.exit_code == 0
+    assert json.loads(again.stdout)["added"] == 1
+    assert listed.read_text() == ""
+    listed.write_text("no json\n")
+    told(octant_("index", "--retry", str(listed), "-c", "mine"), 2, "line 1")
+
+
+def test_a_table_is_indexed_by_its_columns(octant_: Run, media: Path, tmp_path: Path) -> None:
+    shop = tmp_path / "media" / "shop.csv"
+    shop.write_text("sku,title,photo,price\n1,a red thing,pets/red.png,5\n2,another,,7\n")
+    columns = ["--id", "sku", "--text", "title", "--image", "photo"]
+    report = json.loads(octant_("index", str(shop), "-c", "shop", *columns, "--json").stdout)
+    assert (report["added"], report["modalities"]) == (2, {"text": 2, "image": 1})
+    found = octant_("search", "red", "-c", "shop", "--into", "image", "--json").stdout
+    assert '"id": "1"' in found
+    told(octant_("index", str(shop), "--text", "title"), 2, "--id COLUMN")
+
+
+def test_indexing_again_does_nothing_and_says_so(octant_: Run, media: Path) -> None:
+    octant_("index", str(media), "-c", "mine")
+    again = octant_("index", str(media), "-c", "mine")
+    assert again.exit_code == 0
+    assert "unchanged" in again.stdout
+    report = json.loads(octant_("index", str(media), "-c", "mine", "--json").stdout)
+    assert (report["points"], report["encoded"]) == (0, 0)

@@ -46,7 +46,7 @@ def shop() -> list[Item]:
 def test_what_was_added_is_found(collection: Collection) -> None:
     report = collection.add(shop())
     assert report.points == 3
-    assert report.added == {Modality.TEXT: 3, Modality.IMAGE: 1, Modality.AUDIO: 1}
+    assert report.modalities == {Modality.TEXT: 3, Modality.IMAGE: 1, Modality.AUDIO: 1}
     assert [hit.id for hit in collection.search("leather boot", into="text", limit=1)] == ["boot"]
     assert collection.search(Image(RED), into="image")[0].id == "shoe"
     assert collection.search(Audio(HUM, rate=8000), into="audio")[0].id == "bell"

@@ -4,17 +4,18 @@ import os
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from bad_media import encoded_image, encoded_sound, make_bad_folder, photo, tone
 
-from octant.adapters.files import file_id, items_from_paths
+from octant.adapters.files import FileReader, FoundFile, file_id, files_in
+from octant.adapters.sources import installed
+from octant.encoder import Budget
 from octant.errors import MediaError
 from octant.item import Item, Skipped
-from octant.media import Audio, Image, Limits, Text, decode_audio, decode_image
+from octant.media import Audio, Image, Limits, Modality, Text, decode_audio, decode_image
 
 posix = pytest.mark.skipif(os.name != "posix", reason="links, pipes and such names are POSIX's")
 
@@ -32,13 +33,16 @@ class Found:
 
 def walk(*paths: Path, limits: Limits | None = None) -> Found:
     found = Found()
-    for one in items_from_paths(paths, limits=limits or Limits()):
+    windows = {Modality.AUDIO: Budget(seconds=60)}
+    walked = files_in(paths, FileReader(installed(), windows, limits or Limits()))
+    for one in (one for file in walked for one in (file.items() if isinstance(file, FoundFile) else [file])):
         match one:
             case Item():
                 found.items.append(one)
             case Skipped():
                 found.skipped[Path(one.source).name] = one.reason
-            case MediaError():
+            case _:
+                assert isinstance(one, MediaError)
                 assert isinstance(one.media, Path)
                 found.failed[one.media.name] = one.reason
     return found
@@ -68,7 +72,7 @@ def test_a_file_becomes_an_item_of_one_medium(tmp_path: Path) -> None:
 
 def test_images_and_sounds_are_referred_to_and_not_read(tmp_path: Path) -> None:
     picture = written(tmp_path, "a.png", encoded_image(photo(), "PNG")[:40])
-    sound = written(tmp_path, "b.wav", encoded_sound(tone())[:40])
+    sound = written(tmp_path, "b.wav", encoded_sound(tone()))
     limits = Limits(pixels=5)
     found = walk(tmp_path, limits=limits)
     assert [item.media for item in found.items] == [
@@ -212,13 +216,18 @@ def test_what_does_not_exist_is_reported(tmp_path: Path) -> None:
 def test_what_vanishes_during_the_walk_is_reported(tmp_path: Path) -> None:
     for name in ("a.txt", "b.txt", "c/d.txt", "e.txt"):
         written(tmp_path, name)
-    walking: Iterator[Item | Skipped | MediaError] = items_from_paths([tmp_path])
-    assert isinstance(next(walking), Item)
+    walking = files_in([tmp_path], FileReader(installed(), {}))
+    first = next(walking)
+    assert isinstance(first, FoundFile)
     (tmp_path / "b.txt").unlink()
     (tmp_path / "c/d.txt").unlink()
     (tmp_path / "c").rmdir()
     rest = list(walking)
-    assert [type(one) for one in rest] == [MediaError, MediaError, Item]
+    assert [type(one) for one in rest] == [MediaError, MediaError, FoundFile]
+    (tmp_path / "a.txt").unlink()
+    [gone] = first.items()
+    assert isinstance(gone, MediaError)
+    assert "does not exist" in gone.reason
 
 
 @posix
@@ -264,8 +273,8 @@ def test_names_that_no_payload_can_hold_are_reported(tmp_path: Path) -> None:
     with open(os.fsencode(tmp_path) + b"/K\xe4se.txt", "w") as file:
         file.write("cheese")
     written(tmp_path, "Käse.txt")
-    item, error = items_from_paths([tmp_path])
-    assert isinstance(item, Item)
+    found, error = files_in([tmp_path], FileReader(installed(), {}))
+    assert isinstance(found, FoundFile)
     assert isinstance(error, MediaError)
     assert error.media == os.fsencode(tmp_path) + b"/K\xe4se.txt"
     assert "rename it" in error.reason

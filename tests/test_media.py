@@ -30,10 +30,10 @@ from bad_media import (
     pixel_bomb,
     png,
     profile_bomb,
+    sixteen_minutes,
     streamed_wav,
     text_bomb,
     tone,
-    two_hours,
     unknown_length_flac,
     wide_flac_claim,
 )
@@ -360,7 +360,6 @@ def test_half_an_image_is_refused(kind: str, share: float) -> None:
     [
         (b"", "is empty (0 bytes)"),
         (noise(), "begins like no image"),
-        (mp4(b"heic"), "pip install pillow-heif"),
         (png(0, 5), "is damaged"),
         (b"<html><body>404", "web page"),
         (b"version https://git-lfs.github.com/spec/v1", "git lfs pull"),
@@ -458,10 +457,10 @@ def test_ten_milliseconds_are_decoded_whole() -> None:
 
 
 def test_seconds_are_judged_by_the_header() -> None:
-    long = Audio(two_hours())
-    assert "lasts 7,200 s, more than the limit of 900 s" in refusal(lambda: decode_audio(long, 16_000))
+    long = Audio(sixteen_minutes())
+    assert "lasts 960 s, more than the limit of 900 s" in refusal(lambda: decode_audio(long, 16_000))
     assert "limits=Limits(seconds=...)" in refusal(lambda: describe(long))
-    assert describe(Audio(two_hours(), limits=Limits(seconds=7200))).seconds == 7200
+    assert describe(Audio(sixteen_minutes(), limits=Limits(seconds=960))).seconds == 960
     array = Audio(np.zeros(16_001, np.int16), rate=16_000, limits=Limits(seconds=1))
     assert "lasts" in refusal(lambda: decode_audio(array, 16_000))
 
@@ -496,9 +495,6 @@ def test_samples_that_are_not_numbers_are_refused(bad: float, channels: int) -> 
         (nan_wav(), "not numbers"),
         (encoded_sound(np.zeros(0, np.float32)), "has no samples"),
         (encoded_sound(tone() * 30_000, subtype="FLOAT"), "divide 16-bit values by 32768"),
-        (mp4(b"M4A "), "ffmpeg -i in.m4a out.flac"),
-        (mp4(b"isom"), "ffmpeg"),
-        (b"\xff\xf1\x50\x80" + bytes(100), "ffmpeg"),
         (b"%PDF-1.7", "PDF"),
         (encoded_image(photo(), "PNG"), "use Image(...)"),
     ],

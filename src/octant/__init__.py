@@ -13,9 +13,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from octant.adapters import Adapter, File, Piece, Reading
+    from octant.adapters.audio import AudioAdapter
+    from octant.adapters.image import ImageAdapter
+    from octant.adapters.pdf import PdfAdapter
+    from octant.adapters.remote import Remote
+    from octant.adapters.shards import Shards
+    from octant.adapters.tables import Table
+    from octant.adapters.text import HtmlAdapter, MarkdownAdapter, TextAdapter
+    from octant.adapters.video import VideoAdapter
+    from octant.cache import VectorCache
     from octant.collection import AsyncCollection, Collection, FieldInfo, Info
     from octant.config import open, open_async, starter
-    from octant.encoder import Encoder, EncoderSpec, Role
+    from octant.encoder import Budget, Encoder, EncoderSpec, Role
     from octant.errors import (
         ItemError,
         MediaError,
@@ -24,22 +34,33 @@ if TYPE_CHECKING:
         SchemaMismatch,
         StoreError,
         StoreLocked,
+        TooManyDeletions,
         UnsupportedModality,
         WeightsError,
     )
-    from octant.ingest import Progress, Report
-    from octant.item import Hit, Item, Skipped
-    from octant.media import Audio, Image, Limits, Media, Modality, Text
+    from octant.item import Hit, Item, Origin, Skipped
+    from octant.media import Audio, Frame, Image, Limits, Media, Modality, Page, Region, Span, Text
     from octant.query import Query
-    from octant.schema import Field, Schema
+    from octant.report import Progress, Report
+    from octant.schema import Field, Schema, Several
     from octant.show import Hits
     from octant.space import Space
     from octant.vectors import Kind, Sparse
 
 _HOMES = {
+    "adapters": ("Adapter", "File", "Piece", "Reading"),
+    "adapters.audio": ("AudioAdapter",),
+    "adapters.image": ("ImageAdapter",),
+    "adapters.pdf": ("PdfAdapter",),
+    "adapters.remote": ("Remote",),
+    "adapters.shards": ("Shards",),
+    "adapters.tables": ("Table",),
+    "adapters.text": ("HtmlAdapter", "MarkdownAdapter", "TextAdapter"),
+    "adapters.video": ("VideoAdapter",),
+    "cache": ("VectorCache",),
     "collection": ("AsyncCollection", "Collection", "FieldInfo", "Info"),
     "config": ("open", "open_async", "starter"),
-    "encoder": ("Encoder", "EncoderSpec", "Role"),
+    "encoder": ("Budget", "Encoder", "EncoderSpec", "Role"),
     "errors": (
         "ItemError",
         "MediaError",
@@ -48,14 +69,15 @@ _HOMES = {
         "SchemaMismatch",
         "StoreError",
         "StoreLocked",
+        "TooManyDeletions",
         "UnsupportedModality",
         "WeightsError",
     ),
-    "ingest": ("Progress", "Report"),
-    "item": ("Hit", "Item", "Skipped"),
-    "media": ("Audio", "Image", "Limits", "Media", "Modality", "Text"),
+    "item": ("Hit", "Item", "Origin", "Skipped"),
+    "media": ("Audio", "Frame", "Image", "Limits", "Media", "Modality", "Page", "Region", "Span", "Text"),
     "query": ("Query",),
-    "schema": ("Field", "Schema"),
+    "report": ("Progress", "Report"),
+    "schema": ("Field", "Schema", "Several"),
     "show": ("Hits",),
     "space": ("Space",),
     "vectors": ("Kind", "Sparse"),
@@ -63,39 +85,62 @@ _HOMES = {
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "Adapter",
     "AsyncCollection",
     "Audio",
+    "AudioAdapter",
+    "Budget",
     "Collection",
     "Encoder",
     "EncoderSpec",
     "Field",
     "FieldInfo",
+    "File",
+    "Frame",
     "Hit",
     "Hits",
+    "HtmlAdapter",
     "Image",
+    "ImageAdapter",
     "Info",
     "Item",
     "ItemError",
     "Kind",
     "Limits",
+    "MarkdownAdapter",
     "Media",
     "MediaError",
     "MissingExtra",
     "Modality",
     "OctantError",
+    "Origin",
+    "Page",
+    "PdfAdapter",
+    "Piece",
     "Progress",
     "Query",
+    "Reading",
+    "Region",
+    "Remote",
     "Report",
     "Role",
     "Schema",
     "SchemaMismatch",
+    "Several",
+    "Shards",
     "Skipped",
     "Space",
+    "Span",
     "Sparse",
     "StoreError",
     "StoreLocked",
+    "Table",
     "Text",
+    "TextAdapter",
+    "TooManyDeletions",
     "UnsupportedModality",
+    "VectorCache",
+    "VideoAdapter",
     "WeightsError",
     "open",
     "open_async",

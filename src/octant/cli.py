@@ -1,4 +1,4 @@
-"""The command line: octant index | search | info | list | delete | doctor | demo.
+"""The command line: octant index | sync | search | info | list | delete | doctor | demo.
 
 Results go to stdout, everything else to stderr. Nothing heavy is imported before the arguments are understood.
 Exit codes: 0 all went well; 1 some of it failed; 2 wrong usage; 3 nothing could be done; 130 stopped with Ctrl-C.
@@ -10,7 +10,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 import octant
-from octant.errors import OctantError, StoreError
+from octant.errors import OctantError, StoreError, TooManyDeletions
 from octant.media import DEFAULT_LIMITS, Audio, Image, Limits, Media, Modality, Text
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from octant.ingest import Progress, Report
+    from octant.adapters.sources import Reading, Source
+    from octant.report import Progress, Report
     from octant.stores import Client
 
 __all__ = ["app", "main"]
@@ -80,46 +81,131 @@ def options(
     """Take the options that stand before the command."""
 
 
+Paths = Annotated[
+    list[Path] | None, typer.Argument(metavar="PATH...", help="Files, folders and tables.", show_default=False)
+]
+Thumbnails = Annotated[
+    int | None, typer.Option(metavar="PX", min=16, max=1024, help="Keep thumbnails of this many pixels.")
+]
+Include = Annotated[
+    list[str] | None, typer.Option(metavar="PATTERN", help="Only files that match, as in .gitignore: '*.jpg'.")
+]
+Exclude = Annotated[
+    list[str] | None, typer.Option(metavar="PATTERN", help="Not what matches, as in .gitignore: 'drafts/'.")
+]
+MaxBytes = Annotated[int, typer.Option(min=1, help="Refuse files of more bytes.")]
+MaxPixels = Annotated[int, typer.Option(min=1, help="Refuse images of more pixels.")]
+MaxSeconds = Annotated[float, typer.Option(min=0, help="Refuse longer sounds.")]
+MaxCharacters = Annotated[int, typer.Option(min=1, help="Refuse longer texts.")]
+IdColumn = Annotated[
+    str | None,
+    typer.Option("--id", metavar="COLUMN", help="Read CSV, JSONL and Parquet files as tables with these ids."),
+]
+TextColumn = Annotated[list[str] | None, typer.Option("--text", metavar="COLUMN", help="Column of texts.")]
+ImageColumn = Annotated[list[str] | None, typer.Option("--image", metavar="COLUMN", help="Column of photos' paths.")]
+AudioColumn = Annotated[list[str] | None, typer.Option("--audio", metavar="COLUMN", help="Column of sounds' paths.")]
+Cache = Annotated[
+    Path | None,
+    typer.Option(envvar="OCTANT_CACHE", help="Remember vectors in this file, so that nothing is encoded twice."),
+]
+Failed = Annotated[
+    Path | None, typer.Option("--failed", metavar="FILE", help="Write the sources that failed to this file.")
+]
+
+
 @app.command()
 def index(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files and folders.", show_default=False)],
+    paths: Paths = None,
     collection: CollectionName = "default",
     path: Database = None,
     url: Server = None,
     api_key: ApiKey = None,
-    thumbnails: Annotated[
-        int | None, typer.Option(metavar="PX", min=16, max=1024, help="Keep thumbnails of this many pixels.")
+    include: Include = None,
+    exclude: Exclude = None,
+    thumbnails: Thumbnails = None,
+    id_column: IdColumn = None,
+    text: TextColumn = None,
+    image: ImageColumn = None,
+    audio: AudioColumn = None,
+    max_bytes: MaxBytes = DEFAULT_LIMITS.bytes,
+    max_pixels: MaxPixels = DEFAULT_LIMITS.pixels,
+    max_seconds: MaxSeconds = DEFAULT_LIMITS.seconds,
+    max_characters: MaxCharacters = DEFAULT_LIMITS.characters,
+    cache: Cache = None,
+    failed: Failed = None,
+    retry: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Index what such a file of --failed names.")
     ] = None,
-    max_bytes: Annotated[int, typer.Option(min=1, help="Refuse files of more bytes.")] = DEFAULT_LIMITS.bytes,
-    max_pixels: Annotated[int, typer.Option(min=1, help="Refuse images of more pixels.")] = DEFAULT_LIMITS.pixels,
-    max_seconds: Annotated[float, typer.Option(min=0, help="Refuse longer sounds.")] = DEFAULT_LIMITS.seconds,
-    max_characters: Annotated[int, typer.Option(min=1, help="Refuse longer texts.")] = DEFAULT_LIMITS.characters,
     as_json: Json = False,
 ) -> None:
     """Add files and folders to a collection.
 
-    What was added before is replaced, not doubled. What cannot be read is listed with the reason, the rest is stored.
+    What has not changed since is not read again, what has is replaced. What cannot be read is listed with the reason,
+    the rest is stored. Stopped, however hard, the same command goes on from there.
     """
-    with _errors_told(), octant.open(collection, path=path, url=url, api_key=api_key if url else None) as opened:
-        limits = Limits(max_bytes, max_pixels, max_seconds, max_characters)
-        report = _add(opened, [one.expanduser() for one in paths], thumbnails, limits)
-        _index(opened)
-        if as_json:
-            _print_json(report.as_dict())
-        elif report.points or report.skipped or report.failed:
-            from octant.show import report_summary
-
-            _stdout().print(report_summary(report, collection, str(opened.place)), soft_wrap=True)
-            if any("limits=Limits(" in one.reason for one in report.failed):
-                _hint("limits are --max-bytes, --max-pixels, --max-seconds and --max-characters here")
-            if report.points:
-                _stderr().print(
-                    f"\nnow: octant search 'what you look for' -c {collection}", style="dim", highlight=False
-                )
-    if report.points == 0:
+    limits = Limits(max_bytes, max_pixels, max_seconds, max_characters)
+    with (
+        _errors_told(),
+        octant.open(collection, path=path, url=url, api_key=api_key if url else None, cache=cache) as opened,
+    ):
+        sources = _sources([*(paths or []), *_retried(retry)], id_column, text, image, audio, limits)
+        reading = _reading(include, exclude, limits, thumbnails)
+        with _progress(opened, sources) as progress:
+            report = opened.add(sources, reading, progress=progress)
+        _finish(opened, report, collection, failed, as_json=as_json)
+    if not report.points and not report.unchanged:
         if not report.failed:
-            _complain(f"no text, image or sound to index in {', '.join(map(str, paths))}")
+            _complain(f"no text, image or sound to index in {', '.join(map(str, paths or []))}")
         raise typer.Exit(_NOTHING)
+    if report.failed:
+        raise typer.Exit(_SOME_FAILED)
+
+
+@app.command()
+def sync(
+    paths: Paths = None,
+    collection: CollectionName = "default",
+    path: Database = None,
+    url: Server = None,
+    api_key: ApiKey = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be done.")] = False,
+    max_deleted: Annotated[
+        float, typer.Option(min=0, max=1, help="Delete nothing if more than this share of the sources is gone.")
+    ] = 0.5,
+    include: Include = None,
+    exclude: Exclude = None,
+    thumbnails: Thumbnails = None,
+    id_column: IdColumn = None,
+    text: TextColumn = None,
+    image: ImageColumn = None,
+    audio: AudioColumn = None,
+    max_bytes: MaxBytes = DEFAULT_LIMITS.bytes,
+    max_pixels: MaxPixels = DEFAULT_LIMITS.pixels,
+    max_seconds: MaxSeconds = DEFAULT_LIMITS.seconds,
+    max_characters: MaxCharacters = DEFAULT_LIMITS.characters,
+    cache: Cache = None,
+    failed: Failed = None,
+    as_json: Json = False,
+) -> None:
+    """Make a collection mirror files and folders: as index, and what vanished there is removed.
+
+    Items from elsewhere stay. What cannot be read now is kept as it was.
+    """
+    limits = Limits(max_bytes, max_pixels, max_seconds, max_characters)
+    with (
+        _errors_told(),
+        octant.open(collection, path=path, url=url, api_key=api_key if url else None, cache=cache) as opened,
+    ):
+        sources = _sources(paths or [], id_column, text, image, audio, limits)
+        reading = _reading(include, exclude, limits, thumbnails)
+        try:
+            with _progress(opened, sources) as progress:
+                report = opened.sync(sources, reading, max_deleted=max_deleted, dry_run=dry_run, progress=progress)
+        except TooManyDeletions as refused:
+            if isinstance(refused.report, octant.Report):
+                _finish(opened, refused.report, collection, failed, as_json=as_json)
+            raise
+        _finish(opened, report, collection, failed, as_json=as_json)
     if report.failed:
         raise typer.Exit(_SOME_FAILED)
 
@@ -383,8 +469,74 @@ def _readings(value: str) -> list[str | int | float | bool]:
     return [value, read] if isinstance(read, int | float) else [value]
 
 
-def _add(opened: octant.Collection, paths: list[Path], thumbnails: int | None, limits: Limits) -> Report:
-    """Add with a progress bar on stderr; Ctrl-C says what is stored and how to go on."""
+def _retried(failed: Path | None) -> list[Path]:
+    if failed is None:
+        return []
+    from octant.report import failed_sources
+
+    return failed_sources(failed)
+
+
+def _sources(
+    paths: Sequence[Path],
+    id_column: str | None,
+    text: Sequence[str] | None,
+    image: Sequence[str] | None,
+    audio: Sequence[str] | None,
+    limits: Limits,
+) -> list[Source]:
+    """The paths that were given; files of rows as tables, where their columns are named."""
+    if not paths:
+        _end(_USAGE, "give the files and folders: PATH...")
+    if id_column is None:
+        if text or image or audio:
+            _end(_USAGE, "--text, --image and --audio name columns of a table; name its ids too: --id COLUMN")
+        return [one.expanduser() for one in paths]
+    from octant.adapters.tables import SUFFIXES, Table
+
+    return [
+        Table(
+            p, id=id_column, text=tuple(text or ()), image=tuple(image or ()), audio=tuple(audio or ()), limits=limits
+        )
+        if p.suffix.lower() in SUFFIXES
+        else p
+        for p in (one.expanduser() for one in paths)
+    ]
+
+
+def _reading(
+    include: Sequence[str] | None, exclude: Sequence[str] | None, limits: Limits, thumbnails: int | None
+) -> Reading:
+    from octant.adapters import Reading
+
+    return Reading(include=tuple(include or ()), exclude=tuple(exclude or ()), limits=limits, thumbnails=thumbnails)
+
+
+def _finish(opened: octant.Collection, report: Report, collection: str, failed: Path | None, *, as_json: bool) -> None:
+    """Finish the index, and tell what was done."""
+    if report.points and not report.dry:
+        _index(opened)
+    if failed is not None:
+        report.write_failed(failed)
+    if as_json:
+        _print_json(report.as_dict())
+        return
+    if not (report.points or report.unchanged or report.deleted or report.skipped or report.failed):
+        return
+    from octant.show import report_summary
+
+    _stdout().print(report_summary(report, collection, str(opened.place)), soft_wrap=True)
+    if any("limits=Limits(" in one.reason for one in report.failed):
+        _hint("limits are --max-bytes, --max-pixels, --max-seconds and --max-characters here")
+    if failed is not None and report.failed:
+        _hint(f"once they are mended: octant index --retry {failed} -c {collection}")
+    if report.points and not report.dry:
+        _stderr().print(f"\nnow: octant search 'what you look for' -c {collection}", style="dim", highlight=False)
+
+
+@contextmanager
+def _progress(opened: octant.Collection, sources: Sequence[Source]) -> Generator[Callable[[Progress], None]]:
+    """Show a progress bar on stderr; Ctrl-C says what is stored and how to go on."""
     from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
@@ -398,30 +550,33 @@ def _add(opened: octant.Collection, paths: list[Path], thumbnails: int | None, l
         TextColumn("{task.fields[left_out]}[dim]{task.fields[current]}[/dim]"),
     )
     console = _stderr()
+    paths = [one for one in sources if isinstance(one, Path)]
     with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=_count(paths), rate="", left_out="", current="")
+        total = _count(paths) if len(paths) == len(sources) and not bar.disable else None
+        task = bar.add_task("", total=total, rate="", left_out="", current="")
 
         def progress(now: Progress) -> None:
             nonlocal stored
             stored = now.done
-            gone = now.done + now.skipped + now.failed
+            gone = now.sources + now.skipped
+            rates = [f"{count / max(now.seconds, 1e-9):.0f} {kind}/s" for kind, count in now.modalities.items()]
             bar.update(
                 task,
                 completed=gone,
-                total=max(gone, bar.tasks[0].total or 0),
-                rate=f"{gone / max(now.seconds, 1e-9):.0f}/s",
+                total=None if total is None else max(gone, total),
+                rate=", ".join(rates),
                 left_out=f"{now.skipped} skipped, {now.failed} failed  " if now.skipped or now.failed else "",
                 current=Path(now.current).name.replace("[", "\\[")[-40:],
             )
 
         try:
-            return opened.add(paths, thumbnails=thumbnails, limits=limits, progress=progress)
+            yield progress
         except KeyboardInterrupt:
             bar.stop()
             _end(
                 _STOPPED,
-                f"stopped: {stored} items are stored in {opened.name!r} and can be searched; "
-                "run the same command again to add the rest",
+                f"stopped: {stored} items stand in {opened.name!r} and can be searched; "
+                "run the same command again: it goes on from there",
             )
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from itertools import takewhile
 from types import TracebackType
@@ -16,21 +17,25 @@ from typing import Any
 
 from qdrant_client.http import models
 
-from octant.adapters import Source, arrivals
+from octant.adapters import Reading, Source, arrivals, scopes
 from octant.compute import offload
 from octant.errors import SchemaMismatch, StoreError
-from octant.ingest import Progress, Report, ingest
+from octant.ingest import Seen, ingest
 from octant.item import Item
-from octant.media import DEFAULT_LIMITS, Limits, Media, Modality, Text
-from octant.payload import MODALITIES, item_from_payload, point_id
+from octant.media import Media, Modality, Text
+from octant.payload import MODALITIES, SOURCE, item_from_payload, point_id
 from octant.query import Plan, Query, Where, filter_of, make_plans
-from octant.schema import Schema
+from octant.report import Progress, Report
+from octant.schema import Schema, Vectors
 from octant.show import Hits
+from octant.standing import Stored
 from octant.stores import AsyncClient, Client, Place
+from octant.sync import sweep
 
 __all__ = ["AsyncCollection", "Collection", "FieldInfo", "Info", "Into"]
 
 Into = Modality | str | Iterable[Modality | str]
+_READING = Reading()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +79,14 @@ class Info:
 class Collection:
     """Items of text, images and audio that can be searched with any of them. Made by `octant.open`."""
 
-    def __init__(self, client: Client, name: str, schema: Schema, place: Place) -> None:
+    def __init__(
+        self, client: Client, name: str, schema: Schema, place: Place, remembered: Vectors | None = None
+    ) -> None:
         self.client = client
         self.name = name
         self.schema = schema
         self.place = place
+        self.remembered = remembered
 
     def prepare(self, *, create: bool = True) -> None:
         """Create the collection, or check that the stored one was built with this schema.
@@ -102,31 +110,40 @@ class Collection:
     def add(
         self,
         sources: Source | Iterable[Source],
+        reading: Reading = _READING,
         *,
         batch_size: int = 32,
-        thumbnails: int | None = None,
-        limits: Limits = DEFAULT_LIMITS,
         progress: Callable[[Progress], None] | None = None,
     ) -> Report:
-        """Store files, folders, media or items; an item that stands already is replaced.
+        """Store what is in files, folders, tables, media or items, unless it is stored already.
 
-        A `Path` is a file or a folder, a `str` is a text. What cannot be read is reported and the rest stored.
-        `thumbnails` keeps small pictures, of that many pixels on the longest side, in the payload.
-        `limits` says how large a file or a text may be; media that are given as such bring limits of their own.
-        Once this returns, nothing of it is lost, whatever happens to the process.
+        A `Path` is a file or a folder, a `str` is a text. What has not changed is neither encoded nor written; what has
+        is replaced; what was renamed keeps its vectors. Nothing is removed because it vanished: see `sync`.
+        What cannot be read is reported and the rest stored. Once this returns, nothing of it is lost, whatever happens
+        to the process; if it does not return, doing it again goes on from there.
         """
+        return self._run().add(sources, reading, batch_size, progress)
 
-        def write(points: list[models.PointStruct]) -> None:
-            self.client.upsert(self.name, points, wait=True)
+    def sync(
+        self,
+        sources: Source | Iterable[Source],
+        reading: Reading = _READING,
+        *,
+        max_deleted: float = 0.5,
+        dry_run: bool = False,
+        batch_size: int = 32,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> Report:
+        """Make the collection mirror files, folders or tables: `add` them, and remove the items that vanished there.
 
-        return ingest(
-            arrivals(sources, limits),
-            self.schema,
-            write,
-            batch_size=batch_size,
-            thumbnails=thumbnails,
-            progress=progress,
-        )
+        What lies elsewhere stays, and so does what could not be read now. Raises TooManyDeletions, and removes nothing,
+        where more than the share `max_deleted` of the sources that lie there would go: a disk may not be mounted.
+        With `dry_run` nothing is encoded, written or removed; the report says what would be.
+        """
+        return self._run().sync(sources, reading, max_deleted, dry_run, batch_size, progress)
+
+    def _run(self) -> _Run:
+        return _Run(Stored(self.client, self.name), self.schema, self.remembered)
 
     def search(
         self,
@@ -157,9 +174,9 @@ class Collection:
         return [item_from_payload(record.payload or {}, str(record.id)) for record in records]
 
     def delete(self, ids: Sequence[str]) -> None:
-        """Remove items by their ids; an id that is not there is no error."""
+        """Remove items by their ids, with all that was cut from them; an id that is not there is no error."""
         if points := _points_of(ids):
-            self.client.delete(self.name, models.PointIdsList(points=points), wait=True)
+            self.client.delete(self.name, _with_parts(points, ids), wait=True)
 
     def count(self, where: Where | None = None) -> int:
         """Count the items, or those that `where` matches."""
@@ -185,11 +202,14 @@ class Collection:
 class AsyncCollection:
     """Items of text, images and audio that can be searched with any of them. Made by `octant.open_async`."""
 
-    def __init__(self, client: AsyncClient, name: str, schema: Schema, place: Place) -> None:
+    def __init__(
+        self, client: AsyncClient, name: str, schema: Schema, place: Place, remembered: Vectors | None = None
+    ) -> None:
         self.client = client
         self.name = name
         self.schema = schema
         self.place = place
+        self.remembered = remembered
 
     async def prepare(self, *, create: bool = True) -> None:
         """Create the collection, or check that the stored one was built with this schema.
@@ -213,42 +233,55 @@ class AsyncCollection:
     async def add(
         self,
         sources: Source | Iterable[Source],
+        reading: Reading = _READING,
         *,
         batch_size: int = 32,
-        thumbnails: int | None = None,
-        limits: Limits = DEFAULT_LIMITS,
         progress: Callable[[Progress], None] | None = None,
     ) -> Report:
-        """Store files, folders, media or items; an item that stands already is replaced.
+        """Store what is in files, folders, tables, media or items, unless it is stored already.
 
-        A `Path` is a file or a folder, a `str` is a text. What cannot be read is reported and the rest stored.
-        `thumbnails` keeps small pictures, of that many pixels on the longest side, in the payload.
-        `limits` says how large a file or a text may be; media that are given as such bring limits of their own.
-        Once this returns, nothing of it is lost, whatever happens to the process.
+        A `Path` is a file or a folder, a `str` is a text. What has not changed is neither encoded nor written; what has
+        is replaced; what was renamed keeps its vectors. Nothing is removed because it vanished: see `sync`.
+        What cannot be read is reported and the rest stored. Once this returns, nothing of it is lost, whatever happens
+        to the process; if it does not return, doing it again goes on from there.
         """
+        async with self._run(progress) as (run, tell):
+            return await asyncio.to_thread(run.add, sources, reading, batch_size, tell)
+
+    async def sync(
+        self,
+        sources: Source | Iterable[Source],
+        reading: Reading = _READING,
+        *,
+        max_deleted: float = 0.5,
+        dry_run: bool = False,
+        batch_size: int = 32,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> Report:
+        """Make the collection mirror files, folders or tables: `add` them, and remove the items that vanished there.
+
+        What lies elsewhere stays, and so does what could not be read now. Raises TooManyDeletions, and removes nothing,
+        where more than the share `max_deleted` of the sources that lie there would go: a disk may not be mounted.
+        With `dry_run` nothing is encoded, written or removed; the report says what would be.
+        """
+        async with self._run(progress) as (run, tell):
+            return await asyncio.to_thread(run.sync, sources, reading, max_deleted, dry_run, batch_size, tell)
+
+    @asynccontextmanager
+    async def _run(
+        self, progress: Callable[[Progress], None] | None
+    ) -> AsyncGenerator[tuple[_Run, Callable[[Progress], None]]]:
+        """A run for a thread, not for offload(): searches would wait behind the whole of it."""
         loop = asyncio.get_running_loop()
         cancelled = threading.Event()
-
-        async def upsert(points: list[models.PointStruct]) -> None:
-            await self.client.upsert(self.name, points, wait=True)
-
-        def write(points: list[models.PointStruct]) -> None:
-            asyncio.run_coroutine_threadsafe(upsert(points), loop).result()
 
         def tell(progressed: Progress) -> None:
             if progress is not None:
                 loop.call_soon_threadsafe(progress, progressed)
 
+        stored = Stored(_FromThread(self.client, loop), self.name)
         try:
-            return await asyncio.to_thread(  # not offload(): searches would wait behind the whole run
-                ingest,
-                takewhile(lambda _: not cancelled.is_set(), arrivals(sources, limits)),
-                self.schema,
-                write,
-                batch_size=batch_size,
-                thumbnails=thumbnails,
-                progress=tell,
-            )
+            yield _Run(stored, self.schema, self.remembered, lambda: not cancelled.is_set()), tell
         except asyncio.CancelledError:
             cancelled.set()  # a thread cannot be stopped, but it can run out of work
             raise
@@ -282,9 +315,9 @@ class AsyncCollection:
         return [item_from_payload(record.payload or {}, str(record.id)) for record in records]
 
     async def delete(self, ids: Sequence[str]) -> None:
-        """Remove items by their ids; an id that is not there is no error."""
+        """Remove items by their ids, with all that was cut from them; an id that is not there is no error."""
         if points := _points_of(ids):
-            await self.client.delete(self.name, models.PointIdsList(points=points), wait=True)
+            await self.client.delete(self.name, _with_parts(points, ids), wait=True)
 
     async def count(self, where: Where | None = None) -> int:
         """Count the items, or those that `where` matches."""
@@ -307,6 +340,88 @@ class AsyncCollection:
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
         await self.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """An ingest, as both twins run it: the points are asked and written by this thread."""
+
+    stored: Stored
+    schema: Schema
+    remembered: Vectors | None
+    goes_on: Callable[[], bool] = lambda: True
+
+    def add(
+        self,
+        sources: Source | Iterable[Source],
+        reading: Reading,
+        batch_size: int,
+        progress: Callable[[Progress], None] | None,
+        seen: Seen | None = None,
+        dry: bool = False,
+    ) -> Report:
+        return ingest(
+            takewhile(lambda _: self.goes_on(), arrivals(sources, reading, self.schema)),
+            self.schema,
+            self.stored,
+            batch_size=batch_size,
+            thumbnails=reading.thumbnails,
+            remembered=self.remembered,
+            progress=progress,
+            seen=seen,
+            dry=dry,
+        )
+
+    def sync(
+        self,
+        sources: Source | Iterable[Source],
+        reading: Reading,
+        max_deleted: float,
+        dry: bool,
+        batch_size: int,
+        progress: Callable[[Progress], None] | None,
+    ) -> Report:
+        if not 0 <= max_deleted <= 1:
+            raise ValueError(f"max_deleted is a share of the sources, 0 to 1, not {max_deleted}")
+        places, listed = scopes(sources)
+        seen = Seen()
+        report = self.add(listed, reading, batch_size, progress, seen, dry)
+        if self.goes_on():
+            sweep(self.stored, places, seen, report, max_deleted)
+        return report
+
+
+class _FromThread:
+    """The methods of a client that an ingest needs, called from a thread and run by the event loop."""
+
+    def __init__(self, client: AsyncClient, loop: asyncio.AbstractEventLoop) -> None:
+        self._client = client
+        self._loop = loop
+
+    def upsert(self, *given: Any, **named: Any) -> Any:
+        return self._wait(self._client.upsert(*given, **named))
+
+    def delete(self, *given: Any, **named: Any) -> Any:
+        return self._wait(self._client.delete(*given, **named))
+
+    def retrieve(self, *given: Any, **named: Any) -> Any:
+        return self._wait(self._client.retrieve(*given, **named))
+
+    def scroll(self, *given: Any, **named: Any) -> Any:
+        return self._wait(self._client.scroll(*given, **named))
+
+    def count(self, *given: Any, **named: Any) -> Any:
+        return self._wait(self._client.count(*given, **named))
+
+    def _wait(self, asked: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(asked, self._loop).result()
+
+
+def _with_parts(points: list[models.ExtendedPointId], ids: Sequence[str]) -> models.FilterSelector:
+    """The points of these ids, and those that were cut from the sources that are called so."""
+    own = models.HasIdCondition(has_id=points)
+    parts = models.FieldCondition(key=SOURCE, match=models.MatchAny(any=list(ids)))
+    return models.FilterSelector(filter=models.Filter(should=[own, parts]))
 
 
 def _query(query: str | Media | Query, into: Into | None, where: Where | None, limit: int | None) -> Query:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import platformdirs
 
+from octant.cache import VectorCache
 from octant.collection import AsyncCollection, Collection
 from octant.errors import StoreError
 from octant.media import Modality
@@ -26,6 +27,7 @@ def open(
     api_key: str | None = None,
     create: bool = True,
     worker: bool | None = None,
+    cache: Path | str | None = None,
 ) -> Collection:
     """Open a collection; create it where it does not exist.
 
@@ -33,13 +35,14 @@ def open(
     With `url` it is a Qdrant server. `schema` None is the offline starter (see `starter`).
     `worker` puts the embedded store into a process of its own, which threads and long-lived programs want; None decides
     by where the call comes from. Collections of one embedded database share its store within a process.
+    `cache` is a file that remembers vectors by content and model, so that no other collection encodes them again.
     Raises SchemaMismatch where the collection was built otherwise, StoreLocked where another process has the database
     open, StoreError where the collection does not exist and `create` is false.
     """
     directory = _directory(name, path, url, create=create)
     chosen = schema or starter()
     client = share(directory, worker=worker) if directory else open_store(url=url, api_key=api_key)
-    collection = Collection(client, name, chosen, Place(directory, url))
+    collection = Collection(client, name, chosen, Place(directory, url), VectorCache(cache) if cache else None)
     try:
         collection.prepare(create=create)
     except BaseException:
@@ -56,12 +59,13 @@ async def open_async(
     url: str | None = None,
     api_key: str | None = None,
     create: bool = True,
+    cache: Path | str | None = None,
 ) -> AsyncCollection:
     """Open a collection for asyncio; as `open`, and the embedded store is always a process of its own."""
     directory = _directory(name, path, url, create=create)
     chosen = schema or starter()
     client = await (share_async(directory) if directory else open_async_store(url=url, api_key=api_key))
-    collection = AsyncCollection(client, name, chosen, Place(directory, url))
+    collection = AsyncCollection(client, name, chosen, Place(directory, url), VectorCache(cache) if cache else None)
     try:
         await collection.prepare(create=create)
     except BaseException:

@@ -19,7 +19,7 @@ from octant.show import Hits, Section, counted, page
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from octant.ingest import Report
+    from octant.report import Report
 
 __all__ = ["run"]
 
@@ -114,7 +114,7 @@ def _folder(keep: Path | None) -> Generator[Path]:
 
 def _print_report(console: Console, report: Report, engine: str) -> None:
     console.print(
-        f"indexed {report.points} items ({counted(report.added)}) in {report.seconds:.1f} s with {engine}",
+        f"indexed {report.points} items ({counted(report.modalities)}) in {report.seconds:.1f} s with {engine}",
         highlight=False,
     )
 

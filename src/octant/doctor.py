@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -32,6 +32,16 @@ _OPTIONAL = {
     "transformers": "no encoder of this version uses it",
 }
 """Packages that the default setup runs without, and what each would be good for."""
+_EXTRAS = {
+    "video": (("av",), "films, and the sound of M4A, AAC, AMR and WMA"),
+    "pdf": (("pypdfium2",), "PDF documents"),
+    "heif": (("pillow-heif",), "HEIC photos"),
+    "audio": (("librosa",), "tempo, pitch and more of a sound, and cutting it at its pauses"),
+    "tables": (("pyarrow",), "Parquet files"),
+    "remote": (("fsspec", "aiohttp"), "files on the web and in object stores"),
+    "ray": (("ray",), "indexing on several machines"),
+}
+"""Extra -> the packages it brings, and what it is for."""
 _IMAGES = {"jpg": "JPEG", "zlib": "PNG", "webp": "WebP", "libtiff": "TIFF", "jpg_2000": "JPEG 2000", "avif": "AVIF"}
 """Pillow's name of a codec -> the format it reads."""
 _SOUNDS = ("WAV", "FLAC", "OGG", "MP3", "AIFF", "AU", "CAF")
@@ -45,7 +55,7 @@ class Finding:
     area: str
     what: str
     state: State
-    """ok; optional: absent, and the default setup runs without it; broken: the default setup cannot run."""
+    """ok; optional: absent or unusable, and the default setup runs without it; broken: the default setup cannot run."""
     detail: str
 
     def as_dict(self) -> dict[str, Any]:
@@ -55,7 +65,7 @@ class Finding:
 
 def examine(path: Path | None = None, *, url: str | None = None, api_key: str | None = None) -> list[Finding]:
     """Look at everything that the default setup needs, and at the server where a url is given."""
-    return [*_versions(), *_stores(url, api_key), *_encoders(), *_formats(), *_disk(path), _trial()]
+    return [*_versions(), *_stores(url, api_key), *_encoders(), *_formats(), *_extras(), *_disk(path), _trial()]
 
 
 def table(findings: Sequence[Finding]) -> Table:
@@ -165,7 +175,27 @@ def _formats() -> Iterator[Finding]:
         reads = [name for name in _SOUNDS if name in available]
         loaded = Finding("formats", "sounds", "ok", f"{', '.join(reads)} (soundfile {_installed('soundfile')})")
     yield loaded
-    yield Finding("formats", "texts", "ok", "plain text and Markdown, UTF-8 or UTF-16")
+    yield Finding("formats", "texts", "ok", "plain text, Markdown and HTML, UTF-8 or UTF-16")
+
+
+def _extras() -> Iterator[Finding]:
+    for extra, (packages, use) in _EXTRAS.items():
+        install = f"pip install 'octant-search[{extra}]' for {use}"
+        versions = {package: _installed(package) for package in packages}
+        absent = [package for package, version in versions.items() if version is None]
+        if absent:
+            which = f"{', '.join(absent)} " if len(absent) < len(packages) else ""
+            yield Finding("extras", extra, "optional", f"{which}not installed: {install}")
+            continue
+        try:
+            for package in packages:
+                import_module(package.replace("-", "_"))
+        except Exception as error:  # native libraries fail in their own ways, and the default setup runs without
+            again = f"pip install --force-reinstall {' '.join(packages)}"
+            yield Finding("extras", extra, "optional", f"does not load: {error}; {again}, for {use}")
+            continue
+        named = ", ".join(f"{package} {version}" for package, version in versions.items())
+        yield Finding("extras", extra, "ok", f"{named}: {use}")
 
 
 def _disk(path: Path | None) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, TypeVar
@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 from octant.media import Media, Modality
 from octant.vectors import Kind, Vector
 
-__all__ = ["Encoder", "EncoderSpec", "Role"]
+__all__ = ["Budget", "Encoder", "EncoderSpec", "Role", "TokenSpans"]
 
 M_contra = TypeVar("M_contra", bound=Media, contravariant=True)
 
@@ -32,6 +32,28 @@ class EncoderSpec:
     dim: int | None
     """Length of a dense or token vector; None for sparse."""
     kind: Kind = Kind.DENSE
+    tokens: int | None = None
+    """How long a text it reads well at once; longer ones are better cut. None = any length."""
+    seconds: float | None = None
+    """How long a sound it hears well at once; None = any length."""
+    pixels: int | None = None
+    """What it asks `decode_image` for as `shortest`; None where it wants every pixel."""
+    rate: int | None = None
+    """The rate in Hz that it asks `decode_audio` for; None where that is open."""
+
+
+TokenSpans = Callable[[str], Sequence[tuple[int, int]]]
+"""Where the tokens of a text lie: start and end in characters. An encoder of texts may have it as `token_spans`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What all the encoders that will read a medium can take at once: how adapters cut texts and sounds."""
+
+    tokens: int | None = None
+    seconds: float | None = None
+    token_spans: TokenSpans | None = None
+    """None where the encoder has no tokenizer to ask; estimate, and rather too many tokens than too few."""
 
 
 class Encoder(Protocol[M_contra]):

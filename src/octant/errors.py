@@ -7,6 +7,7 @@ OctantError
   SchemaMismatch       the stored collection was built otherwise; carries .differences
   StoreError           the store refused or did not answer; the client's own error is the cause
     StoreLocked        another process has the database open; carries .path
+  TooManyDeletions     a sync would remove more than it may; carries .report, .vanished, .sources
   WeightsError         the weights of a model are missing or altered; carries .path
   MissingExtra         an optional dependency is not installed (an ImportError as well)
 
@@ -26,6 +27,7 @@ __all__ = [
     "SchemaMismatch",
     "StoreError",
     "StoreLocked",
+    "TooManyDeletions",
     "UnsupportedModality",
     "WeightsError",
 ]
@@ -87,6 +89,19 @@ class StoreLocked(StoreError):
             "use another directory (path=, --path, OCTANT_HOME), or share one Qdrant server (url=, --url)"
         )
         self.path = path
+
+
+class TooManyDeletions(OctantError):
+    """A sync would remove more than the share that it may. What was new is stored; nothing is removed."""
+
+    def __init__(self, vanished: int, sources: int, most: float, report: object) -> None:
+        super().__init__(
+            f"{vanished} of {sources} sources are gone, more than {most:.0%}: is a disk not mounted, or a path wrong? "
+            "Nothing was deleted. If they are to go, allow it: sync(..., max_deleted=1.0), --max-deleted 1"
+        )
+        self.vanished = vanished
+        self.sources = sources
+        self.report = report
 
 
 class WeightsError(OctantError):

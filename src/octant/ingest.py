@@ -1,158 +1,586 @@
-"""From items to stored points: describe, encode and upsert side by side, and a report of what became of each.
+"""From items to stored points: read, compare, decode, encode and upsert side by side; nothing twice, nothing lost.
 
-arrivals ─▶ describe (threads, ahead) ─▶ Schema.points (caller's thread) ─▶ write (one batch behind) ─▶ Report
+arrivals ─▶ read what changed ─▶ describe ─▶ compare ─▶ decode ─▶ Schema.points ─▶ write ─▶ Report
+            (threads)           (threads)              (threads)  (caller)         (thread)
+
+What a run knows it reads from the collection itself: there is no journal that could tell otherwise. A point says which
+source it came from, what that looked like (stamp), what its media hold (content) and what made its vectors (model).
 """
 
 from __future__ import annotations
 
+import hashlib
+import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, TypeVar
+from urllib.parse import unquote, urlsplit
 
 from qdrant_client.http import models
 
-from octant.errors import ItemError, MediaError
+from octant.errors import ItemError, MediaError, MissingExtra
 from octant.item import Item, Skipped
-from octant.media import Image, Modality, data_url, describe, thumbnail
-from octant.payload import payload_of
-from octant.schema import Prepared, Schema
+from octant.media import Audio, Image, Media, Text, data_url, decode_audio, decode_image, describe, thumbnail
+from octant.media.facts import dominant_colours, perceptual_hash
+from octant.payload import facts_of, payload_of, point_id, standing_of, with_facts
+from octant.report import Progress, Report
+from octant.schema import Prepared, Schema, Vectors
+from octant.standing import Found, Stored
 
-__all__ = ["Arrival", "Progress", "Report", "Write", "ingest"]
-
-Arrival = Item | Skipped | MediaError | ItemError
-"""What an adapter yields: an item, a source that is none of octant's business, or one that is broken."""
-Write = Callable[[list[models.PointStruct]], None]
-"""Stores points, durably, before it returns."""
+__all__ = ["Arrival", "Deferred", "Seen", "ingest"]
 
 
-@dataclass(slots=True, repr=False)
-class Report:
-    """What became of the sources of one `add`."""
+class Deferred(Protocol):
+    """A source that is known, and not read yet: where its stamp stands already it need not be."""
 
-    points: int = 0
-    """Points stored: items added or replaced."""
-    added: dict[Modality, int] = field(default_factory=dict[Modality, int])
-    """How many of them have a medium of each modality."""
-    skipped: list[Skipped] = field(default_factory=list[Skipped])
-    """Sources of no kind that octant reads."""
-    failed: list[Skipped] = field(default_factory=list[Skipped])
-    """Sources that ought to have worked, with what to do about each."""
-    seconds: float = 0.0
+    @property
+    def source(self) -> str:
+        """Its identity, as in `Origin.source`."""
+        ...
 
-    def as_dict(self) -> dict[str, Any]:
-        """The report as plain data, for JSON."""
-        return {
-            "points": self.points,
-            "added": {modality.value: count for modality, count in self.added.items()},
-            "skipped": [{"source": s.source, "reason": s.reason} for s in self.skipped],
-            "failed": [{"source": s.source, "reason": s.reason} for s in self.failed],
-            "seconds": round(self.seconds, 3),
-        }
+    @property
+    def stamp(self) -> str | None: ...
 
-    def __repr__(self) -> str:
-        kinds = ", ".join(f"{count} {modality}" for modality, count in self.added.items()) or "nothing"
-        left_out = [f"{len(s)} {word}" for s, word in ((self.skipped, "skipped"), (self.failed, "failed")) if s]
-        lines = [f"{self.points} items stored ({kinds}) in {self.seconds:.1f} s" + "".join(f", {x}" for x in left_out)]
-        lines += [f"  {one.source}: {one.reason}" for one in (*self.failed, *self.skipped)]
-        return "\n".join(lines)
+    def items(self) -> Sequence[Item | Skipped | MediaError | ItemError]:
+        """Read it. Runs in a thread."""
+        ...
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far an `add` has come; given to its `progress` callback after every batch."""
+Arrival = Item | Deferred | Skipped | MediaError | ItemError
+"""What an adapter yields: an item, a source of items, one that is none of octant's business, or one that is broken."""
 
-    done: int
-    skipped: int
-    failed: int
-    seconds: float
-    current: str
-    """The source that was read last."""
+A = TypeVar("A")
+B = TypeVar("B")
+
+_GROUP = 256
+"""Sources and items about which the store is asked at once."""
+_SMALL = 512
+"""The shorter side of the pictures that facts and thumbnails are taken from, where the encoders do not say theirs."""
+_HELD = 2 * 1024 * 1024
+"""Bytes of decoded pixels or samples that may wait for the encoder; what is larger is decoded by it."""
+_WINDOW = 64 * 1024 * 1024
+"""Bytes of decoded media that are encoded and stored at once."""
+_WINDOW_SECONDS = 2.0
+"""How long a window should take: a crash repeats no more, and what is stored can be searched."""
+
+
+@dataclass(slots=True)
+class Seen:
+    """Which sources a run has met: a sync deletes the others."""
+
+    sources: set[str] = field(default_factory=set[str])
+    unread: list[str] = field(default_factory=list[str])
+    """Identities of files, folders, tables, rows that could not be read: nothing in them is known to be gone."""
+    taken: set[str] = field(default_factory=set[str])
+    """Ids of items whose vectors went to an item of the same content, because their own source is gone."""
 
 
 def ingest(
     arrivals: Iterable[Arrival],
     schema: Schema,
-    write: Write,
+    stored: Stored,
     *,
     batch_size: int = 32,
     thumbnails: int | None = None,
+    remembered: Vectors | None = None,
     progress: Callable[[Progress], None] | None = None,
+    seen: Seen | None = None,
+    dry: bool = False,
 ) -> Report:
-    """Store every item that can be stored, and report the rest.
+    """Store every item that can be stored and is not stored yet, and report the rest.
 
-    One bad medium never loses another item: it is left out and its batch encoded without it. What `write` raises
-    ends the run; batches written before stay. What `arrivals` raises ends it too, after what had arrived is stored.
-    `thumbnails` is the longest side, in pixels, of those to keep.
+    One bad medium never loses another item. What the store raises ends the run; what was written before stays, and the
+    next run goes on from there. What `arrivals` raises ends it too, after what had arrived is stored.
+    `thumbnails` is the longest side, in pixels, of those to keep. `dry` compares, and neither encodes nor writes.
     """
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, not {batch_size}")
-    start = time.perf_counter()
-    ended: list[Exception] = []
-    report = Report()
-    with (
-        ThreadPoolExecutor(max_workers=2, thread_name_prefix="octant-describe") as describers,
-        ThreadPoolExecutor(max_workers=1, thread_name_prefix="octant-upsert") as writer,
-    ):
-        prepare = partial(_prepare, schema=schema, thumbnails=thumbnails)
-        ready = _ahead(describers, prepare, _once(_guarded(arrivals, ended)), batch_size)
-        writing: tuple[list[Prepared], Future[None]] | None = None
-        while batch := list(islice(ready, batch_size)):
-            prepared = _keep(batch, report)
-            points, stored = _points(schema, prepared, report)
-            _finish(writing, report)
-            writing = (stored, writer.submit(write, points)) if points else None
-            report.seconds = time.perf_counter() - start
-            if progress is not None:
-                current = _source(prepared[-1].item) if prepared else ""
-                progress(Progress(report.points, len(report.skipped), len(report.failed), report.seconds, current))
-        _finish(writing, report)
-    report.seconds = time.perf_counter() - start
-    if progress is not None:
-        progress(Progress(report.points, len(report.skipped), len(report.failed), report.seconds, ""))
-    if ended:
-        raise ended[0]
-    return report
+    run = _Run(schema, stored, batch_size, thumbnails, remembered, progress, seen, dry)
+    return run.whole(arrivals)
 
 
-def _guarded(arrivals: Iterable[Arrival], ended: list[Exception]) -> Iterator[Arrival]:
-    """End where the source fails, and keep the error: what came before it is still to be stored."""
-    try:
-        yield from arrivals
-    except Exception as error:
-        ended.append(error)
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """An item that is to be written: with the vectors and facts that stand already, or with what has to be made."""
+
+    prepared: Prepared
+    fate: str
+    """"added", "updated", "moved"; or "unchanged" where no more than its stamp is new."""
+    last: bool
+    """Whether it is the last item of its source."""
+    vectors: dict[str, Any] | None = None
+    facts: Mapping[str, Mapping[str, Any]] | None = None
+
+
+_Read = tuple[str, Sequence[Item | Skipped | MediaError | ItemError]]
+"""A source, and what it holds."""
+_Writing = tuple[list[tuple[models.PointStruct, _Judged]], "Future[None]"]
+
+
+class _Run:
+    """One run of the pipeline. Its methods are the stages, in order; what they share is the report."""
+
+    def __init__(
+        self,
+        schema: Schema,
+        stored: Stored,
+        batch_size: int,
+        thumbnails: int | None,
+        remembered: Vectors | None,
+        progress: Callable[[Progress], None] | None,
+        seen: Seen | None,
+        dry: bool,
+    ) -> None:
+        self.schema, self.stored, self.remembered = schema, stored, remembered
+        self.batch_size, self.thumbnails, self.dry = batch_size, thumbnails, dry
+        self.progress, self.seen = progress, seen
+        self.model, self.pixels, self.rate = schema.model(), schema.pixels(), schema.rate()
+        self.report = Report(dry=dry)
+        self.started = time.perf_counter()
+        self.fresh = stored.is_empty()
+        self.suspects: dict[str, set[str]] = {}
+        """Sources that stand in another shape, with the ids that they have now: what else they have is stale."""
+        self.there: dict[str, set[str]] = {}
+        """The ids that stand of those of them that were looked up."""
+        self.emptied: set[str] = set()
+        """Those of them that hold nothing now, and are well."""
+        self.ended: list[Exception] = []
+        self.sources = 0
+        self.current = ""
+        self.window = batch_size
+        """How many items are encoded and stored at once."""
+
+    def whole(self, arrivals: Iterable[Arrival]) -> Report:
+        readers = ThreadPoolExecutor(2, thread_name_prefix="octant-read")
+        writer = ThreadPoolExecutor(1, thread_name_prefix="octant-upsert")
+        writing: _Writing | None = None
+        try:
+            changed = self._changed(_once(self._guarded(arrivals)))
+            read = _ahead(readers, partial(_read, self.schema), changed, self._most, _is_deferred)
+            described = _ahead(readers, self._describe, self._items(read), self._most, _is_more_than_text)
+            loaded = _ahead(readers, self._load, self._judged(described), self._most, _is_to_decode, self._to_hold)
+            windows = self._windows(loaded)
+            while True:
+                with self._timed("read"):
+                    window = next(windows, None)
+                if window is None:
+                    break
+                points, finished = self._points(window)
+                with self._timed("write"):
+                    self._written(writing)
+                writing = points, writer.submit(self._write, points, finished)
+                self._tell()
+            with self._timed("write"):
+                self._written(writing)
+                self._clean()
+        finally:
+            readers.shutdown(cancel_futures=True)
+            writer.shutdown()
+        self.current = ""
+        self._tell()
+        if self.ended:
+            raise self.ended[0]
+        return self.report
+
+    def _guarded(self, arrivals: Iterable[Arrival]) -> Iterator[Arrival]:
+        """End where the source fails, and keep the error: what came before it is still to be stored."""
+        try:
+            yield from arrivals
+        except Exception as error:
+            self.ended.append(error)
+
+    def _changed(self, arrivals: Iterator[Arrival]) -> Iterator[Item | Deferred]:
+        """Leave out the sources whose stamp stands already, all items of theirs with it."""
+        waiting: list[Deferred] = []
+        for arrival in arrivals:
+            if isinstance(arrival, Skipped | MediaError | ItemError):
+                self._left_out(arrival)
+            elif isinstance(arrival, Item):
+                yield arrival
+            else:
+                if self.seen is not None:
+                    self.seen.sources.add(arrival.source)
+                waiting.append(arrival)
+                if len(waiting) == (_GROUP if not self.fresh else 1):
+                    yield from self._unknown(waiting)
+                    waiting = []
+        yield from self._unknown(waiting)
+
+    def _unknown(self, waiting: list[Deferred]) -> list[Deferred]:
+        if self.fresh or not waiting:
+            return waiting
+        with self._timed("lookup"):
+            standing = self.stored.of_sources([one.source for one in waiting])
+        left: list[Deferred] = []
+        for one in waiting:
+            items = standing.get(one.source, [])
+            stands = (
+                one.stamp is not None
+                and bool(items)
+                and len(items) == items[0].parts
+                and all((item.stamp, item.model) == (one.stamp, self.model) for item in items)
+            )
+            if stands:
+                self.report.unchanged += len(items)
+                self.sources += 1
+                continue
+            if items:
+                self.suspects[one.source] = set()
+                self.there[one.source] = {item.id for item in items}
+            left.append(one)
+        self._tell()
+        return left
+
+    def _items(self, read: Iterator[_Read]) -> Iterator[tuple[Item, bool]]:
+        """Pass the items of what was read, one by one, and say which is the last of its source."""
+        for source, arrivals in read:
+            items = [one for one in arrivals if isinstance(one, Item)]
+            if source in self.suspects and all(isinstance(one, Skipped) for one in arrivals):
+                self.emptied.add(source)
+            for one in arrivals:
+                if not isinstance(one, Item):
+                    self._left_out(one)
+            self.sources += 1
+            for i, item in enumerate(items, start=1):
+                if self.seen is not None:
+                    self.seen.sources.add(item.origin.source if item.origin else item.id)
+                yield item, i == len(items)
+
+    def _describe(self, given: tuple[Item, bool]) -> tuple[Prepared, bool] | Skipped:
+        """Look at an item's media, without decoding them. Runs in a thread."""
+        item, last = given
+        try:
+            self.schema.check(item)
+            described = {name: describe(medium) for name, medium in item.media.items()}
+            fingerprints = {name: one.fingerprint for name, one in described.items()}
+            return Prepared(item, payload_of(item, described, self.model, self.thumbnails), fingerprints), last
+        except (MediaError, ItemError, MissingExtra) as error:
+            return _Failed.of(error, item)
+
+    def _judged(self, described: Iterator[tuple[Prepared, bool] | Skipped]) -> Iterator[_Judged]:
+        """Compare items with what stands, in groups; pass on those that are to be written."""
+        size = self.batch_size if self.fresh else _GROUP
+        while group := list(islice(described, size)):
+            known: list[tuple[Prepared, bool]] = []
+            for one in group:
+                if isinstance(one, Skipped):
+                    self._left_out(one)
+                else:
+                    known.append(one)
+            yield from self._compared(known)
+
+    def _compared(self, group: list[tuple[Prepared, bool]]) -> Iterator[_Judged]:
+        if self.fresh:
+            yield from (_Judged(prepared, "added", last) for prepared, last in group)
+            return
+        with self._timed("lookup"):
+            found = self.stored.items([prepared.item.id for prepared, _ in group])
+            new = {
+                own.content
+                for prepared, _ in group
+                if (own := _own(prepared)).id not in found or _differs(found[own.id], own.content, self.model)
+            }
+            alike = self.stored.alike(sorted(new), self.model)
+            again = [one.standing.id for p, _ in group if (one := found.get(p.item.id)) and self._is_stale(one, p)]
+            vectors = self.stored.items(again, vectors=True)
+        for prepared, last in group:
+            judged = self._fate(prepared, last, found, alike, vectors)
+            own = _own(prepared)
+            if own.id in found and found[own.id].standing.parts != own.parts:
+                self.suspects.setdefault(own.source, set())
+            if own.source in self.suspects:
+                self.suspects[own.source].add(own.id)
+            if judged is None:
+                self.report.unchanged += 1
+            else:
+                yield judged
+
+    def _is_stale(self, there: Found, prepared: Prepared) -> bool:
+        """Whether the vectors of a stored item are right, and something else that it says is not."""
+        own = _own(prepared)
+        return not _differs(there, own.content, self.model) and there.standing != own
+
+    def _fate(
+        self,
+        prepared: Prepared,
+        last: bool,
+        found: Mapping[str, Found],
+        alike: Mapping[str, Found],
+        vectors: Mapping[str, Found],
+    ) -> _Judged | None:
+        """What is to be done with an item; None where it stands as it is."""
+        own = _own(prepared)
+        there = found.get(own.id)
+        if there is not None and not _differs(there, own.content, self.model):
+            if there.standing == own:
+                return None
+            fate = "unchanged" if there.standing.rest == own.rest else "updated"
+            return self._taking(vectors.get(own.id), prepared, fate, last)
+        twin = alike.get(own.content)
+        fate = "added" if there is None else "updated"
+        if twin is not None and there is None and _is_gone(twin.standing.source):
+            fate = "moved"
+            if self.seen is not None:
+                self.seen.taken.add(twin.standing.id)
+        return self._taking(twin, prepared, fate, last)
+
+    def _taking(self, twin: Found | None, prepared: Prepared, fate: str, last: bool) -> _Judged:
+        """Take over the vectors of an item of the same content; and what was learned of it, where that suffices."""
+        if twin is None or twin.vectors is None:
+            return _Judged(prepared, fate, last)
+        same = twin.standing.rest["octant"]["thumbnails"] == _own(prepared).rest["octant"]["thumbnails"]
+        return _Judged(prepared, fate, last, twin.vectors, facts_of(twin.payload) if same else None)
+
+    def _load(self, judged: _Judged) -> _Judged | Skipped:
+        """Decode what encoders will ask for, and learn what only decoding tells. Runs in a thread."""
+        if self.dry or judged.facts is not None:
+            return judged
+        prepared = judged.prepared
+        try:
+            loaded: dict[str, Media] = dict(prepared.item.media)
+            facts: dict[str, dict[str, Any]] = {}
+            for name, medium in prepared.item.media.items():
+                if isinstance(medium, Image):
+                    loaded[name], facts[name] = self._seen(medium)
+                elif isinstance(medium, Audio) and judged.vectors is None:
+                    loaded[name] = self._heard(medium, prepared.payload["octant"]["media"][name]["seconds"])
+        except (MediaError, ItemError, MissingExtra) as error:
+            return _Failed.of(error, prepared.item)
+        item = replace(prepared.item, media=loaded)
+        return replace(
+            judged, prepared=replace(prepared, item=item, payload=with_facts(prepared.payload, facts)), facts=facts
+        )
+
+    def _seen(self, image: Image) -> tuple[Image, dict[str, Any]]:
+        """Decode a picture as its encoders will ask for it, and look at it."""
+        picture = decode_image(image, shortest=self.pixels or _SMALL)
+        facts: dict[str, Any] = {"colours": dominant_colours(picture), "perceptual_hash": perceptual_hash(picture)}
+        if self.thumbnails:
+            enough = min(picture.size) >= self.thumbnails
+            small = thumbnail(Image(picture, image.limits) if enough else image, self.thumbnails)
+            facts["thumbnail"] = data_url("image/webp", small)
+        held = self.pixels is not None and 3 * picture.width * picture.height <= _HELD
+        return (Image(picture, image.limits) if held else image), facts
+
+    def _heard(self, audio: Audio, seconds: float) -> Audio:
+        """Decode a sound at the rate that its encoders ask for, unless it is so long that it had better wait."""
+        if self.rate is None or 4 * self.rate * seconds > _HELD:
+            return audio
+        return Audio(decode_audio(audio, self.rate), self.rate, audio.limits)
+
+    def _windows(self, loaded: Iterator[_Judged | Skipped]) -> Iterator[list[_Judged]]:
+        """Gather what is encoded and stored together: as much as takes a while, and no more than memory should hold."""
+        before = time.perf_counter()
+        window: list[_Judged] = []
+        weight = 0
+        for one in loaded:
+            if isinstance(one, Skipped):
+                self._left_out(one)
+                continue
+            window.append(one)
+            weight += sum(_weight(medium) for medium in one.prepared.item.media.values())
+            if len(window) >= self.window or weight >= _WINDOW:
+                yield window
+                took = max(time.perf_counter() - before, 1e-3)
+                fitting = round(len(window) * _WINDOW_SECONDS / took)
+                self.window = min(max(self.batch_size, fitting), 2 * self.window, 16 * self.batch_size)
+                window, weight, before = [], 0, time.perf_counter()
+        if window:
+            yield window
+
+    def _most(self) -> int:
+        """How many items of each stage may wait for the next: a window may be twice as large as the one before it."""
+        return min(2 * self.window, 16 * self.batch_size)
+
+    def _to_hold(self, judged: _Judged) -> int:
+        """About how many bytes of an item will be held once it is decoded."""
+        if judged.facts is not None or self.dry:
+            return 0
+        entries: Mapping[str, Mapping[str, Any]] = judged.prepared.payload["octant"]["media"]
+        sounds: list[float] = [
+            4 * (self.rate or 0) * entry["seconds"] for entry in entries.values() if "seconds" in entry
+        ]
+        pictures = sum("width" in entry for entry in entries.values()) if self.pixels else 0
+        return pictures * 4 * (self.pixels or 0) ** 2 + round(sum(sound for sound in sounds if sound <= _HELD))
+
+    def _points(self, window: list[_Judged]) -> tuple[list[tuple[models.PointStruct, _Judged]], list[str]]:
+        """Make the points of a window; what has the same content is encoded once."""
+        made: dict[str, models.PointStruct | ItemError] = {}
+        fresh: dict[str, Prepared] = {}
+        for one in window:
+            if one.vectors is None:
+                fresh.setdefault(_content(one), one.prepared)
+        if fresh and not self.dry:
+            with self._timed("encode"):
+                encoded = self.schema.points(
+                    list(fresh.values()), batch_size=self.batch_size, remembered=self.remembered
+                )
+            made = dict(zip(fresh, encoded, strict=True))
+            self.report.encoded += sum(not isinstance(point, ItemError) for point in encoded)
+        points: list[tuple[models.PointStruct, _Judged]] = []
+        for one in window:
+            vectors = one.vectors
+            if vectors is None and not self.dry:
+                point = made[_content(one)]
+                if isinstance(point, ItemError):
+                    self._left_out(_Failed.of(ItemError(one.prepared.item.id, point.reason), one.prepared.item))
+                    continue
+                vectors = point.vector  # type: ignore[assignment]
+            payload = with_facts(one.prepared.payload, one.facts or {})
+            points.append(
+                (models.PointStruct(id=point_id(one.prepared.item.id), vector=vectors or {}, payload=payload), one)
+            )
+        self.current = _source(window[-1].prepared.item)
+        return points, [_own(one.prepared).source for one in window if one.last]
+
+    def _write(self, points: list[tuple[models.PointStruct, _Judged]], finished: list[str]) -> None:
+        """Store a window; what is stale of its sources goes first: a crash between the two shows at the next run."""
+        for source in finished:
+            if source in self.suspects:
+                self._clean_source(source)
+        if points and not self.dry:
+            self.stored.write([point for point, _ in points])
+
+    def _clean(self) -> None:
+        """Remove what is stale of the sources whose last item was not written: it stood already, or is broken."""
+        for source in list(self.suspects):
+            self._clean_source(source)
+
+    def _clean_source(self, source: str) -> None:
+        kept = self.suspects.pop(source)
+        if not kept and source not in self.emptied:
+            return  # nothing of it can be read now: what was read of it earlier is better than nothing
+        if source in self.there:
+            there = self.there.pop(source)
+        else:
+            there = {standing.id for standing in self.stored.of_sources([source]).get(source, [])}
+        stale = sorted(there - kept)
+        self.report.deleted += len(stale)
+        if stale and not self.dry:
+            self.stored.remove(stale)
+
+    def _written(self, writing: _Writing | None) -> None:
+        """Wait for a window to be stored, and count it only then."""
+        if writing is None:
+            return
+        points, written = writing
+        written.result()
+        for _, one in points:
+            setattr(self.report, one.fate, getattr(self.report, one.fate) + 1)
+            if one.fate == "unchanged":
+                continue
+            for modality in {medium.modality for medium in one.prepared.item.media.values()}:
+                self.report.modalities[modality] = self.report.modalities.get(modality, 0) + 1
+
+    def _left_out(self, one: Skipped | MediaError | ItemError) -> None:
+        if self.seen is not None and isinstance(one, MediaError) and isinstance(one.media, Path | str):
+            self.seen.unread.append(_uri(one.media) if isinstance(one.media, Path) else one.media)
+        if self.seen is not None and isinstance(one, ItemError):
+            self.seen.unread.append(one.item_id)
+        failed = _Failed.of(one) if isinstance(one, MediaError | ItemError) else one
+        (self.report.failed if isinstance(failed, _Failed) else self.report.skipped).append(failed)
+
+    def _tell(self) -> None:
+        self.report.seconds = time.perf_counter() - self.started
+        if self.progress is not None:
+            now = self.report
+            self.progress(
+                Progress(
+                    done=now.points + now.unchanged,
+                    skipped=len(now.skipped),
+                    failed=len(now.failed),
+                    sources=self.sources,
+                    modalities=dict(now.modalities),
+                    seconds=now.seconds,
+                    current=self.current,
+                )
+            )
+
+    @contextmanager
+    def _timed(self, stage: str) -> Generator[None]:
+        """Add what this thread waits to a stage; what is waited for inside another stage is not counted twice."""
+        stages, start = self.report.stages, time.perf_counter()
+        inside = sum(stages.values())
+        try:
+            yield
+        finally:
+            nested = sum(stages.values()) - inside
+            stages[stage] = stages.get(stage, 0.0) + time.perf_counter() - start - nested
 
 
 def _once(arrivals: Iterable[Arrival]) -> Iterator[Arrival]:
     """Let each id through once: two items of one id would overwrite one another in silence."""
-    seen: set[str] = set()
+    seen: set[bytes] = set()
     for arrival in arrivals:
         if not isinstance(arrival, Item):
             yield arrival
-        elif arrival.id in seen:
+            continue
+        key = hashlib.blake2b(arrival.id.encode(), digest_size=16).digest()
+        if key in seen:
             yield ItemError(arrival.id, "its id was given before in this run; the first is kept, give this one its own")
         else:
-            seen.add(arrival.id)
+            seen.add(key)
             yield arrival
 
 
-def _prepare(arrival: Arrival, schema: Schema, thumbnails: int | None) -> Prepared | Skipped:
-    """Describe an item's media; what is not an item passes through. Runs in a thread and never raises OctantError."""
-    if not isinstance(arrival, Item):
-        return arrival if isinstance(arrival, Skipped) else _Failed.of(arrival)
-    try:
-        schema.check(arrival)
-        described = {name: describe(medium) for name, medium in arrival.media.items()}
-        images = {n: m for n, m in arrival.media.items() if isinstance(m, Image)} if thumbnails else {}
-        small = {name: data_url("image/webp", thumbnail(image, thumbnails or 0)) for name, image in images.items()}
-        return Prepared(arrival, payload_of(arrival, described, small))
-    except (MediaError, ItemError) as error:
-        return _Failed.of(error, arrival)
+def _read(schema: Schema, given: Item | Deferred) -> _Read:
+    """Read a source, and split its items as the schema wants them: what is linked before what it is linked to.
+
+    So the item itself is written last, and stands only when all that belongs to it does. Runs in a thread.
+    """
+    arrivals: Sequence[Item | Skipped | MediaError | ItemError] = [given] if isinstance(given, Item) else given.items()
+    parts = [p for one in arrivals for p in (reversed(schema.split(one)) if isinstance(one, Item) else (one,))]
+    return (given.id if isinstance(given, Item) else given.source), parts
+
+
+def _ahead(
+    pool: ThreadPoolExecutor,
+    work: Callable[[A], B],
+    given: Iterator[A],
+    most: Callable[[], int],
+    is_work: Callable[[A], bool],
+    weigh: Callable[[A], int] = lambda _: 0,
+) -> Iterator[B]:
+    """Map in order, so many ahead of the consumer as may wait, so that memory does not grow with the corpus.
+
+    What `is_work` denies is so little that handing it to a thread would cost more.
+    """
+    waiting: deque[tuple[Future[B] | None, A, int]] = deque()
+    weight = 0
+    ended = False
+    while True:
+        while not ended and len(waiting) < most() and weight < _WINDOW:
+            for one in given:
+                heavy = weigh(one)
+                weight += heavy
+                waiting.append((pool.submit(work, one) if is_work(one) else None, one, heavy))
+                break
+            else:
+                ended = True
+        if not waiting:
+            return
+        made, one, heavy = waiting.popleft()
+        weight -= heavy
+        yield work(one) if made is None else made.result()
+
+
+def _is_deferred(given: Item | Deferred) -> bool:
+    return not isinstance(given, Item)
+
+
+def _is_more_than_text(given: tuple[Item, bool]) -> bool:
+    return any(not isinstance(medium, Text) for medium in given[0].media.values())
+
+
+def _is_to_decode(judged: _Judged) -> bool:
+    return judged.facts is None and any(not isinstance(m, Text) for m in judged.prepared.item.media.values())
 
 
 class _Failed(Skipped):
@@ -161,78 +589,59 @@ class _Failed(Skipped):
     __slots__ = ()
 
     @classmethod
-    def of(cls, error: MediaError | ItemError, item: Item | None = None) -> _Failed:
+    def of(cls, error: MediaError | ItemError | MissingExtra, item: Item | None = None) -> _Failed:
+        reason = str(error) if isinstance(error, MissingExtra) else error.reason
         if item is not None:
-            return cls(_source(item), error.reason)
+            return cls(_source(item), reason)
+        if isinstance(error, MissingExtra):
+            return cls("", reason)
         if isinstance(error, ItemError):
             return cls(error.item_id, error.reason)
         source = getattr(error.media, "source", error.media)
-        return cls(str(source) if isinstance(source, Path) else repr(error.media), error.reason)
+        return cls(str(source) if isinstance(source, Path | str) else repr(error.media), error.reason)
 
 
-def _ahead(
-    executor: ThreadPoolExecutor,
-    prepare: Callable[[Arrival], Prepared | Skipped],
-    arrivals: Iterator[Arrival],
-    batch_size: int,
-) -> Iterator[Prepared | Skipped]:
-    """Map in order, at most two batches ahead of the consumer, so that memory does not grow with the corpus."""
-    waiting: deque[Future[Prepared | Skipped]] = deque()
-    while True:
-        fresh = islice(arrivals, 2 * batch_size - len(waiting))
-        waiting.extend(executor.submit(prepare, arrival) for arrival in fresh)
-        if not waiting:
-            return
-        yield waiting.popleft().result()
+def _own(prepared: Prepared) -> Any:
+    return standing_of(prepared.payload)
 
 
-def _keep(batch: Sequence[Prepared | Skipped], report: Report) -> list[Prepared]:
-    """Write down what was left out, and give back the rest."""
-    for one in batch:
-        if isinstance(one, _Failed):
-            report.failed.append(one)
-        elif isinstance(one, Skipped):
-            report.skipped.append(one)
-    return [one for one in batch if isinstance(one, Prepared)]
+def _content(one: _Judged) -> str:
+    content: str = one.prepared.payload["octant"]["content"]
+    return content
 
 
-def _points(schema: Schema, batch: list[Prepared], report: Report) -> tuple[list[models.PointStruct], list[Prepared]]:
-    """Encode a batch, without the items whose media turn out to be undecodable."""
-    while batch:
-        try:
-            return schema.points(batch), batch
-        except (ItemError, ExceptionGroup) as error:
-            reasons = _reasons(error, batch)
-            if not reasons:
-                raise
-            report.failed.extend(_Failed(_source(batch[i].item), reason) for i, reason in reasons.items())
-            batch = [one for i, one in enumerate(batch) if i not in reasons]
-    return [], []
+def _differs(there: Found, content: str, model: str) -> bool:
+    return (there.standing.content, there.standing.model) != (content, model)
 
 
-def _reasons(error: Exception, batch: Sequence[Prepared]) -> dict[int, str]:
-    """Which places of the batch the error is about, and why; empty where it is about something else."""
-    if isinstance(error, ExceptionGroup):
-        inner = cast("tuple[Exception, ...]", error.exceptions)  # pyright: ignore[reportUnknownMemberType]
-        found = [_reasons(one, batch) for one in inner]
-        return {place: reason for one in found for place, reason in one.items()} if all(found) else {}
-    if isinstance(error, ItemError):
-        return {i: error.reason for i, one in enumerate(batch) if one.item.id == error.item_id}
-    return {}
+def _is_gone(source: str) -> bool:
+    """Whether a stored item's source was a file that is not there any more."""
+    if not source.startswith("file://"):
+        return False
+    return not os.path.exists(unquote(urlsplit(source.split("#")[0]).path))
 
 
-def _finish(writing: tuple[list[Prepared], Future[None]] | None, report: Report) -> None:
-    """Wait for a batch to be stored, and count it only then."""
-    if writing is None:
-        return
-    stored, written = writing
-    written.result()
-    report.points += len(stored)
-    for one in stored:
-        for modality in {medium.modality for medium in one.item.media.values()}:
-            report.added[modality] = report.added.get(modality, 0) + 1
+def _uri(path: Path) -> str:
+    try:
+        return Path(os.path.realpath(path)).as_uri()
+    except (OSError, ValueError):
+        return path.absolute().as_uri()
+
+
+def _weight(medium: Media) -> int:
+    """Bytes that a medium holds in memory."""
+    if isinstance(medium, Text):
+        return len(medium.content)
+    source = medium.source
+    if isinstance(source, Path):
+        return 0
+    if isinstance(source, bytes):
+        return len(source)
+    size: int = getattr(source, "nbytes", 0) or 3 * getattr(source, "width", 0) * getattr(source, "height", 0)
+    return size
 
 
 def _source(item: Item) -> str:
     sources = (getattr(medium, "source", None) for medium in item.media.values())
-    return next((str(source) for source in sources if isinstance(source, Path)), item.id)
+    path = next((str(source) for source in sources if isinstance(source, Path)), None)
+    return path or str(item.metadata.get("path") or item.id)

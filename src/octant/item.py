@@ -8,9 +8,22 @@ from typing import Any, cast
 
 from octant.media import Audio, Image, Media, Modality, Text
 
-__all__ = ["Hit", "Item", "Metadata", "Skipped"]
+__all__ = ["Hit", "Item", "Metadata", "Origin", "Skipped"]
 
 Metadata = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Which source an item comes from: how a later run knows it again, and what else came from there."""
+
+    source: str
+    """The identity of the source: a file's URI, a table's row; what `Collection.sync` and `delete` go by."""
+    stamp: str | None = None
+    """What changes when the source may have changed (size, time, options); None = look at the content."""
+    part: int = 0
+    parts: int = 1
+    """Into how many items the source was cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +38,8 @@ class Item:
     media: Mapping[str, Media]
     metadata: Metadata = field(default_factory=dict[str, Any])
     """Texts, numbers, booleans, dates, None, and lists and mappings of these: what filters can ask for."""
+    origin: Origin | None = None
+    """Given by adapters; an item that has none is its own source."""
 
     def __post_init__(self) -> None:
         given: object = self.id  # callers without a type checker give anything

@@ -6,13 +6,23 @@ What octant notes itself stands under one key:
 octant.id          the item's own id (Qdrant takes integers and UUIDs alone, see `point_id`)
 octant.modalities  the modalities of the item's media (indexed: counts and filters)
 octant.media       name -> modality, mime, bytes, fingerprint; width, height; seconds, rate, channels; characters;
-                   text (a text's content) or source (a file's path); thumbnail (a data URL, where asked for)
+                   text (a text's content) or source (a file's path) and part (its seconds, page, frame or region);
+                   colours, perceptual_hash; thumbnail (a data URL, where asked for)
+octant.source      what the item was read from (indexed); several items may come from one source
+octant.stamp       what changes when the source may have changed; absent where only its content tells
+octant.parts       into how many items the source was cut
+octant.content     a hash of the media's fingerprints (indexed): equal where the vectors are equal
+octant.thumbnails  the longest side of the thumbnails, where they were asked for
+octant.model       what made the vectors, as `Schema.model` names it
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import uuid
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date, time
 from math import isfinite
 from pathlib import Path, PurePath
@@ -20,14 +30,33 @@ from typing import Any, cast
 from uuid import UUID
 
 from octant.errors import ItemError
-from octant.item import Item
-from octant.media import Audio, Description, Image, Media, Modality, Text
+from octant.item import Item, Origin
+from octant.media import Audio, Description, Image, Media, Modality, Span, Text
+from octant.media.parts import fields_of, image_part_from
 
-__all__ = ["MODALITIES", "item_from_payload", "media_of", "payload_of", "point_id", "thumbnails_of"]
+__all__ = [
+    "CONTENT",
+    "MODALITIES",
+    "SOURCE",
+    "Standing",
+    "content_of",
+    "facts_of",
+    "item_from_payload",
+    "media_of",
+    "payload_of",
+    "point_id",
+    "standing_of",
+    "thumbnails_of",
+    "with_facts",
+]
 
 MODALITIES = "octant.modalities"
+SOURCE = "octant.source"
+CONTENT = "octant.content"
 
 _OWN = "octant"
+_FACTS = {"colours", "perceptual_hash", "thumbnail"}
+"""What is learned only by decoding, and follows from the content."""
 _DEEPEST = 32
 """Levels of metadata; the engine's own limit is near 100, and reached only when it reads its log again."""
 _NAMESPACE = uuid.UUID("6f7a2f0e-5a0b-4d43-9b8e-0c7a2f5f9e11")
@@ -38,14 +67,80 @@ def point_id(item_id: str) -> str:
     return str(uuid.uuid5(_NAMESPACE, item_id))
 
 
-def payload_of(item: Item, described: Mapping[str, Description], thumbnails: Mapping[str, str]) -> dict[str, Any]:
-    """The payload of an item, from the descriptions and the thumbnails (data URLs) of its media by name."""
+def payload_of(
+    item: Item, described: Mapping[str, Description], model: str = "", thumbnails: int | None = None
+) -> dict[str, Any]:
+    """The payload of an item, from the descriptions of its media by name, and what makes its vectors.
+
+    `thumbnails` is the longest side, in pixels, of those that `with_facts` will add.
+    """
     if _OWN in item.metadata:
         raise ItemError(item.id, f"the metadata key {_OWN!r} is octant's own; rename it")
     metadata: dict[str, Any] = _plain(item.metadata, item.id, "metadata", 0)
-    media = {name: _entry(medium, described[name], thumbnails.get(name)) for name, medium in item.media.items()}
-    modalities = sorted({medium.modality.value for medium in item.media.values()})
-    return {**metadata, _OWN: {"id": item.id, "modalities": modalities, "media": media}}
+    media = {name: _entry(medium, described[name]) for name, medium in item.media.items()}
+    origin = item.origin or Origin(item.id)
+    own = {
+        "id": item.id,
+        "modalities": sorted({medium.modality.value for medium in item.media.values()}),
+        "media": media,
+        "source": origin.source,
+        "stamp": origin.stamp,
+        "parts": origin.parts,
+        "content": content_of(item, described),
+        "model": model,
+        "thumbnails": thumbnails if any(isinstance(medium, Image) for medium in item.media.values()) else None,
+    }
+    return {**metadata, _OWN: {key: value for key, value in own.items() if value is not None}}
+
+
+def with_facts(payload: Mapping[str, Any], facts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """A payload with more about some of its media, by name: their colours, their thumbnails."""
+    own = payload[_OWN]
+    media = {name: {**entry, **facts.get(name, {})} for name, entry in own.get("media", {}).items()}
+    return {**payload, _OWN: {**own, "media": media}}
+
+
+def content_of(item: Item, described: Mapping[str, Description]) -> str:
+    """Hash what an item's vectors depend on: its media, by name, kind and fingerprint."""
+    noted = [(name, item.media[name].modality.value, described[name].fingerprint) for name in sorted(item.media)]
+    return hashlib.sha256(json.dumps(noted).encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a stored payload says of how its point was made."""
+
+    id: str
+    source: str
+    stamp: str | None
+    parts: int
+    content: str
+    model: str
+    rest: Mapping[str, Any]
+    """The metadata and what is noted of the media: where it differs, the point is to be written again."""
+
+
+def standing_of(payload: Mapping[str, Any]) -> Standing | None:
+    """Read how a point was made; None where octant did not make it, or an older one that noted less."""
+    own: Mapping[str, Any] = payload.get(_OWN, {})
+    if "content" not in own:
+        return None
+    metadata = {key: value for key, value in payload.items() if key != _OWN}
+    seen = {name: {k: v for k, v in e.items() if k not in _FACTS} for name, e in own.get("media", {}).items()}
+    return Standing(
+        own["id"],
+        own["source"],
+        own.get("stamp"),
+        own["parts"],
+        own["content"],
+        own["model"],
+        {**metadata, _OWN: {"media": seen, "thumbnails": own.get("thumbnails")}},
+    )
+
+
+def facts_of(payload: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What was learned of the media by decoding them, by name: it holds for the same content."""
+    return {name: {k: v for k, v in e.items() if k in _FACTS} for name, e in media_of(payload).items()}
 
 
 def item_from_payload(payload: Mapping[str, Any], point: str) -> Item:
@@ -123,7 +218,8 @@ def _bounded(item_id: str, where: str, depth: int) -> None:
         raise ItemError(item_id, f"{where[:80]}… is nested more than {_DEEPEST} levels deep; flatten it")
 
 
-def _entry(medium: Media, described: Description, thumbnail: str | None) -> dict[str, Any]:
+def _entry(medium: Media, described: Description) -> dict[str, Any]:
+    part = None if isinstance(medium, Text) else medium.span if isinstance(medium, Audio) else medium.part
     noted: dict[str, Any] = {
         "modality": medium.modality.value,
         "mime": described.mime,
@@ -139,7 +235,7 @@ def _entry(medium: Media, described: Description, thumbnail: str | None) -> dict
         "source": None
         if isinstance(medium, Text) or not isinstance(medium.source, Path)
         else str(medium.source.absolute()),
-        "thumbnail": thumbnail,
+        "part": None if part is None else fields_of(part),
     }
     return {key: value for key, value in noted.items() if value is not None}
 
@@ -150,4 +246,7 @@ def _medium(entry: Mapping[str, Any]) -> Media | None:
         return Text(entry["text"])
     if "source" not in entry:
         return None
-    return Image(Path(entry["source"])) if modality is Modality.IMAGE else Audio(Path(entry["source"]))
+    path, part = Path(entry["source"]), entry.get("part")
+    if modality is Modality.IMAGE:
+        return Image(path, part=None if part is None else image_part_from(part))
+    return Audio(path, span=None if part is None else Span(**part))

@@ -13,7 +13,7 @@ from octant.errors import MediaError, UnsupportedModality
 from octant.media import Audio, Image, Media, Modality, Text
 from octant.schema import Field, Schema, to_qdrant
 from octant.space import Space
-from octant.vectors import Vector
+from octant.vectors import Sparse, Vector
 
 __all__ = ["RRF", "Leg", "Plan", "Query", "Where", "condition", "filter_of", "make_plans"]
 
@@ -112,8 +112,13 @@ def make_plans(queries: Sequence[Query], schema: Schema) -> list[Plan]:
             ]
             vectors = _encode(space, modality, [queries[i].media for i, _ in here])
             for (i, fields), vector in zip(here, vectors, strict=True):
-                legs[i].extend(Leg(field.name, vector, field.floors.get(modality)) for field in fields)
+                legs[i].extend(Leg(f.name, _asking(f, vector), f.floors.get(modality)) for f in fields)
     return [Plan(query, tuple(found)) for query, found in zip(queries, legs, strict=True)]
+
+
+def _asking(field: Field, vector: Vector) -> Vector:
+    """A multivector is asked with one, of a single row where the space gives single vectors."""
+    return vector[None] if field.is_multivector and not isinstance(vector, Sparse) and vector.ndim == 1 else vector
 
 
 def _encode(space: Space, modality: Modality, media: Sequence[Media]) -> list[Vector]:

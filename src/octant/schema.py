@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, cast
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any, Protocol, cast
 
 import numpy as np
 from qdrant_client.http import models
 
-from octant.encoder import Role
+from octant.encoder import Budget, Role
 from octant.errors import ItemError, MediaError
-from octant.item import Hit, Item
-from octant.media import Media, Modality, Text
-from octant.payload import MODALITIES, item_from_payload, point_id
+from octant.item import Hit, Item, Origin
+from octant.media import Media, Modality, Text, fingerprint
+from octant.payload import CONTENT, MODALITIES, SOURCE, item_from_payload, point_id
 from octant.space import Space
 from octant.vectors import Kind, Sparse, Vector
 
-__all__ = ["Field", "Prepared", "QdrantVector", "Schema", "to_qdrant"]
+__all__ = ["Field", "Prepared", "QdrantVector", "Schema", "Several", "Vectors", "to_qdrant"]
 
 QdrantVector = list[float] | list[list[float]] | models.SparseVector
 
@@ -28,6 +30,24 @@ def to_qdrant(vector: Vector) -> QdrantVector:
     if isinstance(vector, Sparse):
         return models.SparseVector(indices=list(vector.indices), values=list(vector.values))
     return cast("list[float] | list[list[float]]", vector.tolist())
+
+
+class Several(StrEnum):
+    """What becomes of an item that has several media where a field looks for one, such as photos of a product."""
+
+    REFUSE = "refuse"
+    MULTIVECTOR = "multivector"
+    """One point with a vector of each; it is as near as its nearest (MaxSim)."""
+    LINKED = "linked"
+    """A point for each: the first stays with the item, the others name it as their `parent`."""
+
+
+class Vectors(Protocol):
+    """Remembers vectors by the identity of an encoder and the fingerprint of a medium."""
+
+    def get(self, identity: str, fingerprints: Sequence[str]) -> dict[str, Vector]: ...
+
+    def put(self, identity: str, vectors: Mapping[str, Vector]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,26 +64,41 @@ class Field:
     """The medium's name; None takes the item's only medium of that modality, or all its texts as one."""
     floors: Mapping[Modality, float] = field(default_factory=dict[Modality, float])
     """By the modality of a query: what is less similar has no part in a fusion with other fields."""
+    several: Several = Several.REFUSE
+    """What to do with an item that has several such media. Texts are read as one unless this says otherwise."""
 
     def __post_init__(self) -> None:
         self.space.identity(self.modality)  # raises UnsupportedModality now, not at the first item
         object.__setattr__(self, "answers", self.answers & self.space.modalities)
+        if self.several is Several.MULTIVECTOR and self.space.kind is not Kind.DENSE:
+            raise ValueError(f"field {self.name!r}: several media become a multivector of dense vectors alone")
 
-    def pick(self, item: Item) -> Media | None:
-        """The item's medium that this field embeds, None where it has none; ItemError where the choice is open."""
-        fitting = {name: medium for name, medium in item.media.items() if medium.modality is self.modality}
-        if self.of is not None:
-            return fitting.get(self.of)
-        if len(fitting) > 1 and self.modality is Modality.TEXT:
-            return Text("\n\n".join(text.content for text in fitting.values() if isinstance(text, Text)))
-        if len(fitting) > 1:
-            raise ItemError(
-                item.id,
-                f"it has {len(fitting)} media of modality {self.modality} ({', '.join(fitting)}) and field "
-                f"{self.name!r} holds one; add them as items of their own, "
-                "or use a schema whose fields name them (Field(of=...))",
-            )
-        return next(iter(fitting.values()), None)
+    @property
+    def is_multivector(self) -> bool:
+        """Whether a point holds several vectors here, one of each medium or one of each token."""
+        return self.several is Several.MULTIVECTOR or self.space.kind is Kind.MULTI
+
+    def fitting(self, item: Item) -> dict[str, Media]:
+        """The item's media that this field is about."""
+        media = {name: medium for name, medium in item.media.items() if medium.modality is self.modality}
+        return media if self.of is None else {name: m for name, m in media.items() if name == self.of}
+
+    def pick(self, item: Item) -> tuple[Media, ...]:
+        """The item's media that this field embeds: none, one, or all of a multivector.
+
+        ItemError where the choice is open.
+        """
+        fitting = self.fitting(item)
+        if len(fitting) <= 1 or self.several is Several.MULTIVECTOR:
+            return tuple(fitting.values())
+        if self.modality is Modality.TEXT:
+            return (Text("\n\n".join(text.content for text in fitting.values() if isinstance(text, Text))),)
+        raise ItemError(
+            item.id,
+            f"it has {len(fitting)} media of modality {self.modality} ({', '.join(fitting)}) and field "
+            f"{self.name!r} holds one; add them as items of their own, or use a schema whose fields name them "
+            "(Field(of=...)) or take several (Field(several=Several.MULTIVECTOR or Several.LINKED))",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +107,12 @@ class Prepared:
 
     item: Item
     payload: dict[str, Any]
+    fingerprints: Mapping[str, str] = field(default_factory=dict[str, str])
+    """By medium; what is missing is computed where it is needed."""
+
+    def of(self, modality: Modality) -> list[Media]:
+        """The item's media of a modality."""
+        return [medium for medium in self.item.media.values() if medium.modality is modality]
 
 
 class Schema:
@@ -85,33 +126,84 @@ class Schema:
 
     def check(self, item: Item) -> None:
         """Raise ItemError where no field takes any of the item's media, or the choice is open."""
-        if not [field for field in self.fields.values() if field.pick(item) is not None]:
+        if not [field for field in self.fields.values() if field.pick(item)]:
             has = ", ".join(f"{name} ({medium.modality})" for name, medium in item.media.items()) or "no media"
             wanted = ", ".join(
                 sorted({str(f.modality) + (f" named {f.of!r}" if f.of else "") for f in self.fields.values()})
             )
             raise ItemError(item.id, f"it has {has} and this collection's fields take {wanted}")
 
-    def points(self, batch: Sequence[Prepared]) -> list[models.PointStruct]:
-        """Encode items and lay them out as points; each field is encoded in one batch.
+    def split(self, item: Item) -> list[Item]:
+        """The item, and an item of its own for every medium beyond the first of a field that links them."""
+        linking = [f for f in self.fields.values() if f.several is Several.LINKED]
+        extra = dict.fromkeys(name for f in linking for name in list(f.fitting(item))[1:])
+        if not extra:
+            return [item]
+        kept = {name: medium for name, medium in item.media.items() if name not in extra}
+        origin = replace(item.origin or Origin(item.id), parts=1 + len(extra))
+        linked = [
+            Item(
+                f"{item.id}#{name}",
+                {name: item.media[name]},
+                {**item.metadata, "parent": item.id},
+                replace(origin, part=part),
+            )
+            for part, name in enumerate(extra, start=1)
+        ]
+        return [replace(item, media=kept, origin=origin), *linked]
 
-        Raises an ExceptionGroup of ItemError, one for each item with a medium that cannot be encoded.
+    def budget(self, modality: Modality) -> Budget:
+        """What all the encoders that will read media of this modality can take at once."""
+        specs = [f.space.spec(modality) for f in self._reading(modality)]
+        tokens = [spec.tokens for spec in specs if spec.tokens is not None]
+        seconds = [spec.seconds for spec in specs if spec.seconds is not None]
+        strictest = min(self._reading(modality), key=lambda f: f.space.spec(modality).tokens or 1 << 60, default=None)
+        spans = None if strictest is None else strictest.space.token_spans(modality)
+        return Budget(min(tokens, default=None), min(seconds, default=None), spans)
+
+    def pixels(self) -> int | None:
+        """How large a picture its encoders agree to see (see `EncoderSpec.pixels`); None where they do not agree."""
+        return _agreed([f.space.spec(Modality.IMAGE).pixels for f in self._reading(Modality.IMAGE)])
+
+    def rate(self) -> int | None:
+        """The rate in Hz at which its encoders agree to hear a sound; None where they do not agree."""
+        return _agreed([f.space.spec(Modality.AUDIO).rate for f in self._reading(Modality.AUDIO)])
+
+    def _reading(self, modality: Modality) -> list[Field]:
+        return [f for f in self.fields.values() if f.modality is modality]
+
+    def points(
+        self, batch: Sequence[Prepared], *, batch_size: int = 32, remembered: Vectors | None = None
+    ) -> list[models.PointStruct | ItemError]:
+        """Encode items and lay them out as points: in order, an ItemError for each that cannot be encoded.
+
+        Each field is encoded in batches of media of like length, so that little of a padded batch is padding.
+        What is `remembered` is not encoded.
         """
         vectors: list[dict[str, QdrantVector]] = [{} for _ in batch]
-        for f in self.fields.values():
-            picked = [(i, medium) for i, one in enumerate(batch) if (medium := f.pick(one.item)) is not None]
-            with _items_named([(batch[i].item, medium) for i, medium in picked]):
-                encoded = f.space.encode([medium for _, medium in picked], f.modality, Role.DOCUMENT)
-            for (i, _), vector in zip(picked, encoded, strict=True):
-                _require_finite(vector, batch[i].item, f)
-                vectors[i][f.name] = to_qdrant(vector)
+        broken: dict[int, ItemError] = {}
+        for modality in dict.fromkeys(f.modality for f in self.fields.values()):
+            fields = self._reading(modality)
+            lengths = {i: max(map(_length, media)) for i, one in enumerate(batch) if (media := one.of(modality))}
+            order = sorted(lengths, key=lambda i: lengths[i])
+            for start in range(0, len(order), batch_size):
+                # all fields of a batch before the next one: encoders that share their work remember the last
+                for f in fields:
+                    places = [i for i in order[start : start + batch_size] if i not in broken]
+                    asked = [_Asked(i, medium, batch[i]) for i in places for medium in f.pick(batch[i].item)]
+                    found: dict[int, list[Vector]] = {}
+                    for one, vector in zip(asked, _encoded(f, asked, batch_size, remembered), strict=True):
+                        if isinstance(vector, ItemError):
+                            broken.setdefault(one.place, vector)
+                        else:
+                            found.setdefault(one.place, []).append(vector)
+                    for i, several in found.items():
+                        many = f.several is Several.MULTIVECTOR
+                        vectors[i][f.name] = to_qdrant(np.stack(cast("list[Any]", several)) if many else several[0])
         return [
-            models.PointStruct(
-                id=point_id(one.item.id),
-                vector=cast("dict[str, Any]", vector),
-                payload=one.payload,
-            )
-            for one, vector in zip(batch, vectors, strict=True)
+            broken.get(i)
+            or models.PointStruct(id=point_id(one.item.id), vector=cast("dict[str, Any]", vector), payload=one.payload)
+            for i, (one, vector) in enumerate(zip(batch, vectors, strict=True))
         ]
 
     def hit(self, point: models.ScoredPoint) -> Hit:
@@ -124,7 +216,7 @@ class Schema:
             f.name: models.VectorParams(
                 size=f.space.dim,
                 distance=f.space.distance,
-                multivector_config=maxsim if f.space.kind is Kind.MULTI else None,
+                multivector_config=maxsim if f.is_multivector else None,
             )
             for f in self.fields.values()
             if f.space.dim is not None
@@ -135,7 +227,13 @@ class Schema:
         return {f.name: idf for f in self.fields.values() if f.space.kind is Kind.SPARSE}
 
     def payload_indexes(self) -> dict[str, models.PayloadSchemaType]:
-        return {MODALITIES: models.PayloadSchemaType.KEYWORD, **self._indexed}
+        own = dict.fromkeys((MODALITIES, SOURCE, CONTENT), models.PayloadSchemaType.KEYWORD)
+        return {**own, **self._indexed}
+
+    def model(self) -> str:
+        """Name what turns items into vectors here, in 16 hex digits: payloads carry it."""
+        reading = {name: [f.space.identity(f.modality), f.modality, f.of, f.several] for name, f in self.fields.items()}
+        return hashlib.sha256(json.dumps(reading, sort_keys=True).encode()).hexdigest()[:16]
 
     def metadata(self) -> dict[str, Any]:
         """Describe the schema as plain data: it is stored with the collection, so that another model is refused."""
@@ -165,34 +263,93 @@ class Schema:
         return list(dict.fromkeys([*missing, *extra, *models_of, *changed]))
 
 
-@contextmanager
-def _items_named(picked: Sequence[tuple[Item, Media]]) -> Generator[None]:
-    """Turn what an encoder says of media into errors of the items that they belong to."""
-    try:
-        yield
-    except (MediaError, ExceptionGroup) as error:
-        inner = cast("tuple[Exception, ...]", error.exceptions) if isinstance(error, ExceptionGroup) else (error,)  # pyright: ignore[reportUnknownMemberType]
-        named = [
-            ItemError(item.id, one.reason)
-            for one in inner
-            if isinstance(one, MediaError)
-            for item, medium in picked
-            if one.media is medium
-        ]
-        if len(named) < len(inner):
-            raise
-        raise ExceptionGroup(f"{len(named)} items cannot be encoded", named) from error
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A medium that a field asks to be encoded, and the place of its item in the batch."""
+
+    place: int
+    medium: Media
+    of: Prepared
+
+    def fingerprint(self) -> str:
+        for name, medium in self.of.item.media.items():
+            if medium is self.medium and name in self.of.fingerprints:
+                return self.of.fingerprints[name]
+        return fingerprint(self.medium)
 
 
-def _require_finite(vector: Vector, item: Item, field: Field) -> None:
+def _encoded(
+    f: Field, asked: Sequence[_Asked], batch_size: int, remembered: Vectors | None
+) -> list[Vector | ItemError]:
+    """A vector for each medium that is asked for, or why there is none; what is remembered is not encoded."""
+    identity = f.space.identity(f.modality)
+    prints = [one.fingerprint() for one in asked] if remembered is not None else []
+    known = remembered.get(identity, prints) if remembered is not None else {}
+    results: dict[int, Vector | ItemError] = {i: known[p] for i, p in enumerate(prints) if p in known}
+    left = [i for i in range(len(asked)) if i not in results]
+    for start in range(0, len(left), batch_size):
+        places = left[start : start + batch_size]
+        made = _encode_all(f, [asked[i] for i in places])
+        results.update(zip(places, made, strict=True))
+        if remembered is not None:
+            fresh = zip(places, made, strict=True)
+            remembered.put(identity, {prints[i]: v for i, v in fresh if not isinstance(v, ItemError)})
+    return [results[i] for i in range(len(asked))]
+
+
+def _encode_all(f: Field, asked: Sequence[_Asked]) -> list[Vector | ItemError]:
+    """Encode a batch; without those of its media that turn out to be broken, if there are any."""
+    results: list[Vector | ItemError | None] = [None] * len(asked)
+    while places := [i for i, result in enumerate(results) if result is None]:
+        try:
+            encoded = f.space.encode([asked[i].medium for i in places], f.modality, Role.DOCUMENT)
+        except (MediaError, ExceptionGroup) as error:
+            about = [(one, [i for i in places if _is_about(one, asked[i].medium)]) for one in _inner(error)]
+            if not all(found for _, found in about):
+                raise  # it is about something else
+            named = {i: ItemError(asked[i].of.item.id, one.reason) for one, found in about for i in found}
+            for i, one in named.items():
+                results[i] = one
+        else:
+            for i, vector in zip(places, encoded, strict=True):
+                results[i] = _finite(vector, asked[i].of.item, f)
+    return [result for result in results if result is not None]
+
+
+def _inner(error: MediaError | ExceptionGroup[Exception]) -> Iterator[MediaError]:
+    """The MediaErrors of an error; it is raised again where it holds anything else."""
+    for one in error.exceptions if isinstance(error, ExceptionGroup) else (error,):
+        if not isinstance(one, MediaError):
+            raise error
+        yield one
+
+
+def _is_about(error: MediaError, medium: Media) -> bool:
+    return error.media is medium
+
+
+def _finite(vector: Vector, item: Item, field: Field) -> Vector | ItemError:
     values = vector.values if isinstance(vector, Sparse) else vector
-    if not np.isfinite(values).all():
-        encoder = field.space.identity(field.modality)
-        raise ItemError(item.id, f"its vector for field {field.name!r} is not finite; {encoder} fails on this medium")
+    if np.isfinite(values).all():
+        return vector
+    encoder = field.space.identity(field.modality)
+    return ItemError(item.id, f"its vector for field {field.name!r} is not finite; {encoder} fails on this medium")
+
+
+def _length(medium: Media) -> float:
+    """What a padded batch is as long as: characters of a text, samples of a decoded sound."""
+    if isinstance(medium, Text):
+        return len(medium.content)
+    shape: tuple[int, ...] = getattr(medium.source, "shape", ())
+    return shape[0] if medium.modality is Modality.AUDIO and shape else 0
+
+
+def _agreed(wanted: Sequence[int | None]) -> int | None:
+    return wanted[0] if wanted and len(set(wanted)) == 1 else None
 
 
 def _identity(field: Field) -> dict[str, Any]:
-    return {
+    noted = {
         "space": field.space.name,
         "modality": field.modality.value,
         "of": field.of,
@@ -202,3 +359,4 @@ def _identity(field: Field) -> dict[str, Any]:
         "distance": field.space.distance.value,
         "encoders": {m.value: field.space.identity(m) for m in sorted({field.modality, *field.answers})},
     }
+    return noted if field.several is Several.REFUSE else {**noted, "several": field.several.value}

@@ -7,7 +7,7 @@ from typing import Any
 
 from qdrant_client.http.models import Distance
 
-from octant.encoder import Encoder, Role
+from octant.encoder import Encoder, EncoderSpec, Role, TokenSpans
 from octant.errors import UnsupportedModality
 from octant.media import Media, Modality
 from octant.vectors import Kind, Vector
@@ -37,6 +37,15 @@ class Space:
     def identity(self, modality: Modality) -> str:
         """The identity of the encoder that takes `modality`."""
         return self._encoder(modality).spec.identity
+
+    def spec(self, modality: Modality) -> EncoderSpec:
+        """What the encoder that takes `modality` is."""
+        return self._encoder(modality).spec
+
+    def token_spans(self, modality: Modality) -> TokenSpans | None:
+        """How the encoder that takes `modality` cuts a text into tokens, if it tells."""
+        spans: TokenSpans | None = getattr(self._encoder(modality), "token_spans", None)
+        return spans
 
     def encode(self, media: Sequence[Media], modality: Modality, role: Role) -> list[Vector]:
         """Encode media of one modality in one batch: one vector each, in order."""

@@ -1,5 +1,6 @@
-"""From sources to items: whatever a user may add, looked at just enough to know what it is."""
+"""From sources to items: whatever a user may add, and the adapters that read files."""
 
-from octant.adapters.sources import Source, arrivals
+from octant.adapters.adapter import Adapter, File, Piece
+from octant.adapters.sources import Reading, Source, arrivals, scopes
 
-__all__ = ["Source", "arrivals"]
+__all__ = ["Adapter", "File", "Piece", "Reading", "Source", "arrivals", "scopes"]

@@ -1,52 +1,145 @@
-"""Files and folders, as items: walked without being caught in them, and looked at just enough to know their kind."""
+"""Files and folders: walked without being caught in them, known by what they are called, where and when.
+
+What is in a file is read by the adapter that takes it, in a thread, and only where the file has changed.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
+import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
+from functools import cached_property
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from octant.adapters.plaintext import text_from_file
-from octant.errors import MediaError
-from octant.item import Item, Skipped
-from octant.media import DEFAULT_LIMITS, Audio, Image, Limits, Media, Modality
-from octant.media.signature import HEAD, MISTAKEN, UNDECODABLE, mime_of
+from octant.adapters.adapter import Adapter, File, Piece
+from octant.adapters.patterns import Patterns
+from octant.encoder import Budget
+from octant.errors import ItemError, MediaError, MissingExtra
+from octant.item import Item, Origin, Skipped
+from octant.media import DEFAULT_LIMITS, Limits, Modality
+from octant.media.signature import HEAD, mime_of
 from octant.media.source import open_regular, require_size, why
 
-__all__ = ["SUFFIXES", "file_id", "items_from_paths"]
+__all__ = ["FileReader", "FoundFile", "file_id", "files_in", "uri_of"]
 
-_TEXT = ".adoc .asciidoc .markdown .md .org .rst .tex .text .txt"
-_IMAGE = ".avif .bmp .dib .gif .heic .heif .j2k .jfif .jp2 .jpe .jpeg .jpg .pbm .pgm .png .pnm .ppm .tif .tiff .webp"
-_AUDIO = ".aac .aif .aifc .aiff .amr .au .caf .flac .m4a .m4b .mp3 .oga .ogg .opus .snd .wav .wave .wma"
-
-SUFFIXES = {
-    suffix: modality
-    for modality, suffixes in ((Modality.TEXT, _TEXT), (Modality.IMAGE, _IMAGE), (Modality.AUDIO, _AUDIO))
-    for suffix in suffixes.split()
-}
-"""What a file's name promises. A file that keeps no promise is reported; one that makes none may be skipped."""
+_SETTLED = 2.0
+"""Seconds: a file that was written just now may be written again without its time telling."""
 
 
-def items_from_paths(
-    paths: Iterable[Path], *, limits: Limits = DEFAULT_LIMITS
-) -> Iterator[Item | Skipped | MediaError]:
-    """Turn files, and the files of folders, into items of one medium each, named for its modality.
+@dataclass(frozen=True)
+class FileReader:
+    """How files are read: by which adapters, for which encoders, within which limits."""
 
-    Folders are read recursively in sorted order, links last, and names that begin with a dot left out. A file that
-    cannot be read is yielded as a MediaError about its path, and what is no medium as Skipped: neither ends the
-    walk. Bytes tell images and sound from one another, whatever the suffix; of those no more than the first few
-    are read here.
+    adapters: Sequence[Adapter]
+    """The first that takes a file reads it."""
+    budgets: dict[Modality, Budget]
+    limits: Limits = DEFAULT_LIMITS
+    also: str = ""
+    """What else makes other points of the same file."""
+
+    @cached_property
+    def identity(self) -> str:
+        """Hash all that decides what becomes of a file's content."""
+        budgets = {m: (b.tokens, b.seconds, b.token_spans is not None) for m, b in sorted(self.budgets.items())}
+        said = [adapter.identity for adapter in self.adapters], budgets, self.limits, self.also
+        return hashlib.sha256(repr(said).encode()).hexdigest()[:12]
+
+    @cached_property
+    def budget(self) -> Budget:
+        """What texts and sounds are cut for, in one."""
+        text, audio = self.budgets.get(Modality.TEXT, Budget()), self.budgets.get(Modality.AUDIO, Budget())
+        return replace(text, seconds=audio.seconds)
+
+    def read(self, path: Path) -> Sequence[Piece | Skipped | MediaError]:
+        """Cut a file into pieces. MediaError when it cannot be read, Skipped when it is nothing that is read here."""
+        with open_regular(path, path) as (file, status):
+            head = file.read(HEAD)
+        given = File(path, head, mime_of(head), status.st_size, self.limits)
+        adapter = next((one for one in self.adapters if one.takes(given)), None)
+        if adapter is None:
+            known = given.mime or given.suffix or "no suffix"
+            return [Skipped(str(path), f"is no text, image or sound that octant reads ({known})")]
+        require_size(status.st_size, path, self.limits.bytes)
+        return list(adapter.pieces(given, self.budget))
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A file that a walk has found, and that is not read yet."""
+
+    path: Path
+    """Absolute."""
+    root: Path
+    """As it was given."""
+    source: str
+    """Its identity: see `file_id`."""
+    status: os.stat_result
+    reader: FileReader
+
+    @property
+    def stamp(self) -> str | None:
+        """Size, times and the way it is read; None while the file may still be being written.
+
+        The time of change is one of them: a file that was put in the place of another may be as old and as large.
+        """
+        status = self.status
+        if abs(time.time() - max(status.st_mtime, status.st_ctime)) < _SETTLED:
+            return None
+        return f"{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}-{self.reader.identity}"
+
+    def items(self) -> Sequence[Item | Skipped | MediaError | ItemError]:
+        """Read it: an item for every piece, of the file's own id where there is but one."""
+        try:
+            pieces = self.reader.read(self.path)
+        except MediaError as error:
+            return [error]
+        except MissingExtra as error:
+            return [MediaError(self.path, str(error))]
+        metadata = self._metadata()
+        stamp, parts = self.stamp, sum(not isinstance(one, Skipped) for one in pieces)
+        found: list[Item | Skipped | MediaError | ItemError] = []
+        part = 0
+        for one in pieces:
+            if isinstance(one, Piece):
+                name = self.source if parts == 1 else f"{self.source}#{part}"
+                parent = {} if parts == 1 else {"parent": self.source}
+                origin = Origin(self.source, stamp, part, parts)
+                found.append(Item(name, one.media, {**metadata, **parent, **one.metadata}, origin))
+            else:
+                found.append(one)
+            part += not isinstance(one, Skipped)
+        return found
+
+    def _metadata(self) -> dict[str, Any]:
+        path = self.path
+        metadata = {"path": str(path), "name": path.name, "folder": path.parent.name, "root": str(self.root)}
+        with suppress(OverflowError, ValueError, OSError):  # some file systems hold times that no calendar has
+            metadata["modified"] = datetime.fromtimestamp(self.status.st_mtime, UTC).isoformat(timespec="seconds")
+        return metadata
+
+
+def files_in(
+    paths: Iterable[Path], reader: FileReader, patterns: Patterns | None = None
+) -> Iterator[FoundFile | Skipped | MediaError]:
+    """Find files, and the files of folders.
+
+    Folders are read recursively in sorted order, links last, and names that begin with a dot left out. What cannot be
+    looked at is yielded as a MediaError about its path: it does not end the walk. `patterns` are relative to the path
+    that is given, and say nothing about a file that is given itself.
     """
     entered: set[tuple[int, int]] = set()
     read: set[str] = set()
+    folders: dict[Path, Path] = {}
     for root in paths:
-        for found in _walk(root, entered):
-            yield _item(found, root, limits, read) if isinstance(found, Path) else found
+        for found in _walk(root, entered, patterns):
+            yield _found(found[0], root, found[1], reader, read, folders) if isinstance(found, tuple) else found
 
 
 def file_id(path: Path) -> str:
@@ -60,7 +153,36 @@ def file_id(path: Path) -> str:
         raise MediaError(path, _why(path, error)) from error
 
 
-def _walk(root: Path, entered: set[tuple[int, int]]) -> Iterator[Path | Skipped | MediaError]:
+def uri_of(path: Path) -> str:
+    """The URI of a resolved path, whether there is such a file or not."""
+    return Path(os.path.realpath(path)).as_uri()
+
+
+def _found(
+    path: Path, root: Path, status: os.stat_result, reader: FileReader, read: set[str], folders: dict[Path, Path]
+) -> FoundFile | Skipped | MediaError:
+    """Name a file that was found. Each folder is resolved once: that is most of what naming a file costs."""
+    try:
+        if path.is_symlink() or path == root:
+            name = file_id(path)
+        else:
+            parent = path.parent
+            if parent not in folders:
+                folders[parent] = Path(os.path.realpath(parent, strict=True))
+            name = (folders[parent] / path.name).as_uri()
+    except (OSError, ValueError) as error:
+        return MediaError(path, _why(path, error))
+    except MediaError as error:
+        return error
+    if name in read:
+        return Skipped(str(path), "is a file that was already read")
+    read.add(name)
+    return FoundFile(path.absolute(), root, name, status, reader)
+
+
+def _walk(
+    root: Path, entered: set[tuple[int, int]], patterns: Patterns | None
+) -> Iterator[tuple[Path, os.stat_result] | Skipped | MediaError]:
     """Find the files at or below a root. Links come last, so that a file is known by its own name if it has one.
 
     `entered` holds device and inode of the folders that were read: a link back to one ends there.
@@ -73,8 +195,13 @@ def _walk(root: Path, entered: set[tuple[int, int]]) -> Iterator[Path | Skipped 
             continue
         try:
             status = path.stat()
-            if not stat.S_ISDIR(status.st_mode):
-                yield path
+            is_folder = stat.S_ISDIR(status.st_mode)
+            if patterns is not None and path is not root:
+                relative = PurePosixPath(path.relative_to(root).as_posix())
+                if not patterns.keeps(relative, is_folder):
+                    continue
+            if not is_folder:
+                yield path, status
                 continue
             if (status.st_dev, status.st_ino) in entered:
                 yield Skipped(str(path), "is a folder that was already read")
@@ -88,47 +215,6 @@ def _walk(root: Path, entered: set[tuple[int, int]]) -> Iterator[Path | Skipped 
             continue
         links.extend(path / entry.name for entry in shown if entry.name in linked)
         waiting.extend(path / entry.name for entry in reversed(shown) if entry.name not in linked)
-
-
-def _item(path: Path, root: Path, limits: Limits, read: set[str]) -> Item | Skipped | MediaError:
-    try:
-        name = file_id(path)
-        if name in read:
-            return Skipped(str(path), "is a file that was already read")
-        read.add(name)
-        with open_regular(path, path) as (file, status):
-            head = file.read(HEAD)
-        medium = _medium(path, head, status.st_size, limits)
-    except MediaError as error:
-        return error
-    if isinstance(medium, Skipped):
-        return medium
-    return Item(name, {medium.modality.value: medium}, _metadata(path, root, status))
-
-
-def _medium(path: Path, head: bytes, size: int, limits: Limits) -> Media | Skipped:
-    path = path.absolute()
-    suffix = path.suffix.lower()
-    promised, mime = SUFFIXES.get(suffix), mime_of(head)
-    if promised is not None:
-        require_size(size, path, limits.bytes)
-    if promised is Modality.TEXT:
-        try:
-            return text_from_file(path, limits)
-        except MediaError as error:
-            # a picture or a sound named .txt is what it is; text that merely begins like one has been read
-            if mime is None or not mime.startswith(("image/", "audio/")):
-                raise MediaError(path, MISTAKEN.get(mime or "", error.reason)) from error
-    if mime is not None and mime.startswith("image/"):
-        return Image(path, limits)
-    if mime is not None and mime.startswith("audio/") and mime not in UNDECODABLE:
-        return Audio(path, limits=limits)
-    if promised is None and not (mime or "").startswith("audio/"):
-        other = f"is no text, image or sound that octant reads ({mime or suffix or 'no suffix'})"
-        return Skipped(str(path), UNDECODABLE.get(mime or "", other))
-    known = UNDECODABLE.get(mime or "") or MISTAKEN.get(mime or "")
-    unknown = f"begins like no {promised} that octant knows: it is damaged, or not what its name says; export it again"
-    raise MediaError(path, known or unknown)
 
 
 def _why(path: Path, error: OSError | ValueError) -> str:
@@ -145,11 +231,3 @@ def _is_unicode(path: Path) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _metadata(path: Path, root: Path, status: os.stat_result) -> dict[str, Any]:
-    path = path.absolute()
-    metadata = {"path": str(path), "name": path.name, "folder": path.parent.name, "root": str(root)}
-    with suppress(OverflowError, ValueError, OSError):  # some file systems hold times that no calendar has
-        metadata["modified"] = datetime.fromtimestamp(status.st_mtime, UTC).isoformat(timespec="seconds")
-    return metadata

@@ -1,20 +1,30 @@
-"""Text files: bytes to characters, without guessing an encoding."""
+"""Text files: bytes to characters, without guessing an encoding, and characters to paragraphs."""
 
 from __future__ import annotations
 
 import codecs
+import re
 from pathlib import Path
 
+from octant.adapters.chunks import Block
 from octant.errors import MediaError
 from octant.media import Limits, Text
 from octant.media.source import read_bytes
 
-__all__ = ["text_from_file"]
+__all__ = ["paragraphs", "require_text", "text_from_file"]
+
+_BLANK = re.compile(r"(?:\r\n?|\n)[^\S\r\n]*(?:\r\n?|\n)\s*")
 
 
 def text_from_file(path: Path, limits: Limits) -> Text:
     """Read a text file: UTF-8, or UTF-16 with a byte order mark. MediaError about `path` for anything else."""
     content = _decoded(path, read_bytes(path, path, limits.bytes))
+    require_text(content, path, limits)
+    return Text(content, limits)
+
+
+def require_text(content: str, path: Path, limits: Limits) -> None:
+    """Refuse what is no text, is empty, or is longer than the limit of characters. MediaError about `path`."""
     if "\0" in content:
         raise MediaError(path, f"has a NUL at character {content.index(chr(0)):,}: it is not text; leave it out")
     if not content.strip():
@@ -24,7 +34,11 @@ def text_from_file(path: Path, limits: Limits) -> Text:
         raise MediaError(
             path, f"has {len(content):,} characters, more than the limit of {limits.characters:,}; {remedy}"
         )
-    return Text(content, limits)
+
+
+def paragraphs(text: str) -> list[Block]:
+    """The paragraphs of a plain text: what blank lines part."""
+    return [Block(0), *(Block(match.end()) for match in _BLANK.finditer(text) if match.end() < len(text))]
 
 
 def _decoded(path: Path, data: bytes) -> str:

@@ -3,6 +3,7 @@
 from octant.media.dataurl import data_url
 from octant.media.describe import Description, describe, fingerprint
 from octant.media.kinds import DEFAULT_LIMITS, Audio, Image, Limits, Media, Modality, Text
+from octant.media.parts import Frame, Page, Region, Span
 from octant.media.picture import decode_image, thumbnail
 from octant.media.sound import decode_audio
 
@@ -10,10 +11,14 @@ __all__ = [
     "DEFAULT_LIMITS",
     "Audio",
     "Description",
+    "Frame",
     "Image",
     "Limits",
     "Media",
     "Modality",
+    "Page",
+    "Region",
+    "Span",
     "Text",
     "data_url",
     "decode_audio",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from octant.media.dataurl import parse_data_url
+from octant.media.parts import ImagePart, Span
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -68,6 +69,8 @@ class Image:
 
     source: Path | bytes | PIL.Image.Image | NDArray[Any]
     limits: Limits = DEFAULT_LIMITS
+    part: ImagePart | None = None
+    """A region of it; or, where the file or the bytes are a PDF document or a film, a page or a frame."""
     modality: ClassVar[Modality] = Modality.IMAGE
 
     def __post_init__(self) -> None:
@@ -80,13 +83,18 @@ class Image:
         return cls(parse_data_url(url, kind="image", limit=limits.bytes), limits)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Image) and _key(self.source) == _key(other.source) and self.limits == other.limits
+        return (
+            isinstance(other, Image)
+            and _key(self.source) == _key(other.source)
+            and (self.limits, self.part) == (other.limits, other.part)
+        )
 
     def __hash__(self) -> int:
-        return hash((Image, _key(self.source)))
+        return hash((Image, _key(self.source), self.part))
 
     def __repr__(self) -> str:
-        return f"Image({_named(self.source)})"
+        part = "" if self.part is None else f", part={self.part}"
+        return f"Image({_named(self.source)}{part})"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -100,6 +108,8 @@ class Audio:
     source: Path | bytes | NDArray[Any]
     rate: int | None = None
     limits: Limits = DEFAULT_LIMITS
+    span: Span | None = None
+    """Seconds of it; None is all of it."""
     modality: ClassVar[Modality] = Modality.AUDIO
 
     def __post_init__(self) -> None:
@@ -124,14 +134,16 @@ class Audio:
         return (
             isinstance(other, Audio)
             and _key(self.source) == _key(other.source)
-            and (self.rate, self.limits) == (other.rate, other.limits)
+            and (self.rate, self.limits, self.span) == (other.rate, other.limits, other.span)
         )
 
     def __hash__(self) -> int:
-        return hash((Audio, _key(self.source), self.rate))
+        return hash((Audio, _key(self.source), self.rate, self.span))
 
     def __repr__(self) -> str:
-        return f"Audio({_named(self.source)}" + (")" if self.rate is None else f", rate={self.rate})")
+        rate = "" if self.rate is None else f", rate={self.rate}"
+        span = "" if self.span is None else f", span={self.span}"
+        return f"Audio({_named(self.source)}{rate}{span})"
 
 
 Media = Text | Image | Audio

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import io
+import math
 import struct
 import threading
 import warnings
@@ -10,10 +12,11 @@ import zlib
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from octant.errors import MediaError
 from octant.media.kinds import Image
+from octant.media.parts import Frame, Page, Region
 from octant.media.signature import HEAD, MISTAKEN, mime_of
 from octant.media.source import read_bytes
 
@@ -22,7 +25,17 @@ if TYPE_CHECKING:
     import PIL.ImageFile
     from numpy.typing import NDArray
 
-__all__ = ["check_array", "decode_image", "orientation", "pillow_errors", "read_header", "require_pixels", "thumbnail"]
+__all__ = [
+    "check_array",
+    "decode_image",
+    "orientation",
+    "pillow_errors",
+    "read_header",
+    "require_pixels",
+    "require_within",
+    "thumbnail",
+    "upright_size",
+]
 
 _FORMATS = {
     "image/png": "PNG",
@@ -37,8 +50,8 @@ _FORMATS = {
     "image/heif": "HEIF",
 }
 _PLUGINS = {
-    "HEIF": "pip install pillow-heif and call pillow_heif.register_heif_opener() first, or convert it to JPEG",
-    "AVIF": "pip install pillow-avif-plugin and import pillow_avif first, or convert it to JPEG",
+    "HEIF": "pip install 'octant-search[heif]' (it brings pillow_heif), or convert it to JPEG",
+    "AVIF": "pip install 'pillow>=11.3', or pillow-avif-plugin for an older one, or convert it to JPEG",
 }
 _EXIF_ORIENTATION = 0x0112
 
@@ -66,21 +79,26 @@ def decode_image(image: Image, *, shortest: int | None = None) -> PIL.Image.Imag
     image the current one); 16-bit, 32-bit and float pixels are scaled, not clipped. With `shortest`, a JPEG may be
     decoded at 1/2, 1/4 or 1/8 of its size as long as its shorter side keeps that many pixels, several times
     faster. A Pillow image that needs no change is returned as it is.
+
+    Of a part, no more than the part: a region is cut out of the upright image (and is the one that keeps `shortest`
+    pixels); a page is rendered so that its shorter side has `shortest` pixels, or at 150 dpi, and as large as the
+    limits allow if that is less; a frame has the size of its film.
     MediaError when the image cannot be read, is damaged, is something else, or exceeds its limits.
     """
     import PIL.Image
 
-    source = image.source
+    source, part = image.source, image.part
+    if isinstance(part, Page | Frame):
+        return _from_document(image, part, shortest)
     with pillow_errors(image):
         if isinstance(source, PIL.Image.Image):
             require_pixels(image, source.width, source.height)
-            return _upright_rgb(image, source)
+            return _upright_rgb(image, source, part)
         if not isinstance(source, (bytes, Path)):
-            return _from_array(image, source)
-        with read_header(image, read_bytes(source, image, image.limits.bytes)) as opened:
-            if shortest is not None:
-                opened.draft(None, (shortest, shortest))
-            return _upright_rgb(image, opened)
+            rgb = _from_array(image, source)
+            return rgb if part is None else rgb.crop(_box(require_within(image, rgb.size)))
+        with read_header(image, io.BytesIO(read_bytes(source, image, image.limits.bytes))) as opened:
+            return _upright_rgb(image, opened, part, shortest)
 
 
 def thumbnail(image: Image, size: int = 256) -> bytes:
@@ -96,21 +114,21 @@ def thumbnail(image: Image, size: int = 256) -> bytes:
     return encoded.getvalue()
 
 
-def read_header(image: Image, data: bytes) -> PIL.ImageFile.ImageFile:
-    """Open encoded bytes and check their size, decoding nothing. Run inside `pillow_errors`."""
+def read_header(image: Image, file: BinaryIO) -> PIL.ImageFile.ImageFile:
+    """Open an encoded image and check its size, decoding nothing. Run inside `pillow_errors`."""
     import PIL.Image
 
-    mime = mime_of(data[:HEAD])
+    file.seek(0)
+    mime = mime_of(file.read(HEAD))
+    file.seek(0)
     name = _FORMATS.get(mime or "")
     if name is None:
         raise MediaError(image, _not_an_image(mime))
-    if name not in PIL.Image.OPEN:
-        PIL.Image.init()
-    if name not in PIL.Image.OPEN:
+    if not _readable(name):
         plugin = _PLUGINS.get(name, "install a Pillow built with it, or convert it to JPEG")
         raise MediaError(image, f"is {name}, which this Pillow cannot decode; {plugin}")
     # Not PIL.Image.open: that judges sizes by one limit for the whole process, and tries every format it knows
-    opened = PIL.Image.OPEN[name][0](io.BytesIO(data), "")
+    opened = PIL.Image.OPEN[name][0](file, "")
     require_pixels(image, opened.width, opened.height)
     return opened
 
@@ -177,10 +195,49 @@ def _not_an_image(mime: str | None) -> str:
     return MISTAKEN.get(mime, f"holds {mime}, not an image; export a picture of it as JPEG or PNG")
 
 
-def _upright_rgb(image: Image, opened: PIL.Image.Image) -> PIL.Image.Image:
+def _readable(name: str) -> bool:
+    """Say whether Pillow reads a format, and register the plugin that does where one is installed."""
+    import PIL.features
     import PIL.Image
 
-    opened.load()
+    if name not in PIL.Image.OPEN:
+        PIL.Image.init()
+    # Pillow registers AVIF even where it is built without it
+    if name == "AVIF" and not PIL.features.check("avif"):  # pyright: ignore[reportUnknownMemberType]
+        return _installed("pillow_avif") is not None  # registers itself
+    if name == "HEIF" and name not in PIL.Image.OPEN and (plugin := _installed("pillow_heif")) is not None:
+        plugin.register_heif_opener()
+    return name in PIL.Image.OPEN
+
+
+def _installed(plugin: str) -> Any:
+    """Import a plugin of Pillow; None where it is not installed, which is for the caller to say."""
+    try:
+        return importlib.import_module(plugin)
+    except ModuleNotFoundError as error:
+        if error.name != plugin:  # it is installed, and broken
+            raise
+        return None
+
+
+def _from_document(image: Image, part: Page | Frame, shortest: int | None) -> PIL.Image.Image:
+    source = image.source
+    if not isinstance(source, (bytes, Path)):
+        raise MediaError(image, f"is pixels in memory, which have no {part}; leave the part out, or give a Region")
+    if isinstance(part, Page):
+        from octant.media.document import render_page
+
+        return render_page(source, image, part.page, shortest, image.limits)
+    from octant.media.movie import decode_frame
+
+    return decode_frame(source, image, part.second, image.limits)
+
+
+def _upright_rgb(
+    image: Image, opened: PIL.Image.Image, part: Region | None, shortest: int | None = None
+) -> PIL.Image.Image:
+    import PIL.Image
+
     turn = PIL.Image.Transpose
     turns = {
         2: turn.FLIP_LEFT_RIGHT,
@@ -191,9 +248,63 @@ def _upright_rgb(image: Image, opened: PIL.Image.Image) -> PIL.Image.Image:
         7: turn.TRANSVERSE,
         8: turn.ROTATE_90,
     }
-    turned = turns.get(orientation(opened))
-    rgb = _rgb(image, opened)
-    return rgb if turned is None else rgb.transpose(turned)
+    way = orientation(opened)
+    lying = None if part is None else _as_stored(require_within(image, upright_size(opened)), opened.size, way)
+    scale = 1.0 if shortest is None else _draft(opened, lying, shortest)
+    opened.load()
+    rgb = _rgb(image, opened)  # all of it: deep pixels are scaled by the range of the whole image
+    if lying is not None:
+        rgb = rgb.crop(_box(lying, scale))
+    return rgb if way not in turns else rgb.transpose(turns[way])
+
+
+def _draft(opened: PIL.Image.Image, region: Region | None, shortest: int) -> float:
+    """Let a JPEG be decoded at 1/2, 1/4 or 1/8 where what is asked for keeps `shortest` pixels; return the divisor."""
+    width, height = opened.size
+    seen = min(opened.size) if region is None else min(region.width, region.height)
+    divisor = next((n for n in (8, 4, 2) if seen // n >= shortest), 1)
+    drafted = opened.draft(None, (width // divisor, height // divisor))
+    return 1.0 if drafted is None else width / drafted[1][2]
+
+
+def require_within(image: Image, size: tuple[int, int]) -> Region:
+    """The region that is asked for; MediaError when it does not lie within an upright image of this size."""
+    region, (width, height) = image.part, size
+    if not isinstance(region, Region):
+        return Region(0, 0, width, height)
+    if region.left + region.width > width or region.top + region.height > height:
+        remedy = "give a region within it, or index it again if it was exchanged"
+        raise MediaError(image, f"is {width} x {height}, and the region reaches beyond it; {remedy}")
+    return region
+
+
+def upright_size(opened: PIL.Image.Image) -> tuple[int, int]:
+    """Width and height as they will be once the EXIF orientation is applied; 5 to 8 lie on their side."""
+    return opened.size if orientation(opened) < 5 else (opened.height, opened.width)
+
+
+def _as_stored(region: Region, size: tuple[int, int], way: int) -> Region:
+    """Where a region of the upright image lies in the image as it is stored, of this size, before it is turned."""
+    width, height = size
+    left, top, across, down = region.left, region.top, region.width, region.height
+    if way >= 5:  # transposed: rows are columns
+        left, top, across, down = top, left, down, across
+    if way in (2, 3, 7, 8):
+        left = width - left - across
+    if way in (3, 4, 6, 7):
+        top = height - top - down
+    return Region(left, top, across, down)
+
+
+def _box(region: Region, scale: float = 1.0) -> tuple[int, int, int, int]:
+    """The edges of a region in an image that is smaller by `scale`: rounded outwards, so that nothing is lost."""
+    right, bottom = region.left + region.width, region.top + region.height
+    return (
+        math.floor(region.left / scale),
+        math.floor(region.top / scale),
+        math.ceil(right / scale),
+        math.ceil(bottom / scale),
+    )
 
 
 def _rgb(image: Image, opened: PIL.Image.Image) -> PIL.Image.Image:

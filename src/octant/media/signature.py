@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["HEAD", "MISTAKEN", "UNDECODABLE", "mime_of"]
+__all__ = ["HEAD", "MISTAKEN", "UNDECODABLE", "is_cut_off", "mime_of"]
 
 HEAD = 4096
 """How many bytes of a file `mime_of` wants to see."""
@@ -40,15 +40,18 @@ _PREFIXES = (
 )
 
 UNDECODABLE = {
-    "audio/mp4": "is AAC or ALAC in MP4, which octant cannot decode; convert it: ffmpeg -i in.m4a out.flac",
-    "audio/aac": "is AAC, which octant cannot decode; convert it: ffmpeg -i in.aac out.flac",
-    "audio/amr": "is AMR, which octant cannot decode; convert it: ffmpeg -i in.amr out.flac",
-    "audio/x-ms-wma": "is Windows Media, which octant cannot decode; convert it: ffmpeg -i in.wma out.flac",
-    "video/webm": "is Matroska or WebM, which octant cannot decode; take its sound: ffmpeg -i in.webm out.flac",
-    "video/mp4": "is MP4, which octant cannot decode; take its sound: ffmpeg -i in.mp4 out.flac",
-    "video/x-msvideo": "is AVI, which octant cannot decode; take its sound: ffmpeg -i in.avi out.flac",
+    mime: f"is {what}, which needs ffmpeg's libraries: pip install 'octant-search[video]', or {remedy}"
+    for mime, what, remedy in (
+        ("audio/mp4", "AAC or ALAC in MP4", "convert it: ffmpeg -i in.m4a out.flac"),
+        ("audio/aac", "AAC", "convert it: ffmpeg -i in.aac out.flac"),
+        ("audio/amr", "AMR", "convert it: ffmpeg -i in.amr out.flac"),
+        ("audio/x-ms-wma", "Windows Media", "convert it: ffmpeg -i in.wma out.flac"),
+        ("video/webm", "Matroska or WebM", "take its sound: ffmpeg -i in.webm out.flac"),
+        ("video/mp4", "MP4", "take its sound: ffmpeg -i in.mp4 out.flac"),
+        ("video/x-msvideo", "AVI", "take its sound: ffmpeg -i in.avi out.flac"),
+    )
 }
-"""Sound that octant recognises and cannot decode: why, and what to do."""
+"""Sounds and films that octant recognises and cannot decode by itself: what they need, for where it is missing."""
 
 MISTAKEN = {
     "text/html": "is a web page, perhaps an error page saved in place of the file; download it again",
@@ -82,6 +85,32 @@ def mime_of(head: bytes) -> str | None:
     if _HTML.match(head.removeprefix(b"\xef\xbb\xbf")):
         return "text/html"
     return _mpeg(head)
+
+
+def is_cut_off(head: bytes, size: int) -> bool:
+    """Compare a file's size with what its header declares; decoders would silently take what is there."""
+    if head[:4] == b".snd":
+        samples = int.from_bytes(head[8:12], "big")
+        return samples != 0xFFFF_FFFF and size + 8 < int.from_bytes(head[4:8], "big") + samples
+    if head[:4] == b"caff":
+        return _is_cut_off_caf(head, size)
+    order = {b"RIFF": "little", b"RIFX": "big", b"FORM": "big"}.get(head[:4])
+    if order is None:
+        return False
+    declared = 8 + int.from_bytes(head[4:8], "little" if order == "little" else "big")
+    # writers to a pipe leave 0 or a huge number; some are wrong by a padding byte or so
+    return size + 8 < declared < 0x7FFF_F000
+
+
+def _is_cut_off_caf(head: bytes, size: int) -> bool:
+    """Walk the chunks of a CAF to that of its samples, whose length is -1 where it was written to a pipe."""
+    at = 8
+    while at + 12 <= len(head):
+        length = int.from_bytes(head[at + 4 : at + 12], "big", signed=True)
+        if head[at : at + 4] == b"data" or length < 0:
+            return size + 8 < at + 12 + length
+        at += 12 + length
+    return False
 
 
 def _mp4(head: bytes) -> str:

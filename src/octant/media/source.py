@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import io
 import os
 import stat
+import threading
+import time
+from collections import OrderedDict
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from octant.errors import MediaError
+from octant.media.signature import HEAD
 
-__all__ = ["open_regular", "read_bytes", "require_size", "why"]
+__all__ = ["content_hash", "open_regular", "open_source", "read_bytes", "require_size", "why"]
 
 _REASONS = {
     errno.ENOENT: "does not exist (any more); restore it or leave it out",
@@ -65,6 +71,33 @@ def read_bytes(source: Path | bytes, about: object, limit: int) -> bytes:
         return file.read(status.st_size)
 
 
+@contextmanager
+def open_source(source: Path | bytes, about: object, limit: int) -> Generator[tuple[BinaryIO, bytes, int]]:
+    """Open a file or blob of at most `limit` bytes without reading it: a stream, its first bytes, its size.
+
+    MediaError about `about` when it cannot be read, is empty or larger.
+    """
+    if isinstance(source, bytes):
+        require_size(len(source), about, limit)
+        yield io.BytesIO(source), source[:HEAD], len(source)
+        return
+    with open_regular(source, about) as (file, status):
+        require_size(status.st_size, about, limit)
+        head = file.read(HEAD)
+        file.seek(0)
+        yield file, head, status.st_size
+
+
+def content_hash(source: Path | bytes, about: object, limit: int) -> str:
+    """Hash all of a file or blob: SHA-256 in hex. A file is read in blocks, and once for as long as it is the same."""
+    if isinstance(source, bytes):
+        require_size(len(source), about, limit)
+        return hashlib.sha256(source).hexdigest()
+    with open_regular(source, about) as (file, status):
+        require_size(status.st_size, about, limit)
+        return _HASHES.of(source, file, status)
+
+
 def require_size(size: int, about: object, limit: int) -> None:
     """Refuse an empty or too large file or blob."""
     if size == 0:
@@ -83,3 +116,39 @@ def _require_regular(status: os.stat_result, about: object) -> None:
 def _without_waiting(path: str, flags: int) -> int:
     # O_NONBLOCK does not exist on Windows, where opening does not block either
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+class _Hashes:
+    """The hashes of the files that were read last, so that each of a file's many parts need not read all of it.
+
+    A file is the same while its place, size and times are. Times are coarse: what changed a moment ago may change
+    once more without showing it, so the hash of such a file is not kept (git calls such entries racy).
+    """
+
+    _MOST = 256
+    _SETTLED = 2.0
+    """Seconds without a change; FAT, the coarsest file system, counts in two."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[tuple[str, int, int, int, int, int], str] = OrderedDict()
+
+    def of(self, path: Path, file: io.BufferedReader, status: os.stat_result) -> str:
+        # the change time tells files that were exchanged by a copy that keeps the modification time
+        times = (status.st_mtime_ns, status.st_ctime_ns)
+        key = (str(path), status.st_dev, status.st_ino, status.st_size, *times)
+        settled = time.time() - max(times) / 1e9 > self._SETTLED
+        with self._lock:
+            if settled and key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if settled:
+            with self._lock:
+                self._kept[key] = digest
+                while len(self._kept) > self._MOST:
+                    self._kept.popitem(last=False)
+        return digest
+
+
+_HASHES = _Hashes()

@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING
 from octant.item import Hit
 from octant.media import Image, Media, Text
 from octant.payload import thumbnails_of
-from octant.show.face import face_of, figures, modalities_of, noted, shares, tail
+from octant.show.face import face_of, figures, modalities_of, noted, shares, tail, whereabouts
 from octant.show.player import picture, player
 
 if TYPE_CHECKING:
     from octant.show.hits import Hits
 
 __all__ = ["Section", "fragment", "page"]
+
+_COLOURS = {"red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "grey", "white"}
+"""Names of colours that are put into a style: no other word of a payload is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,21 +69,32 @@ def _cards(hits: Hits) -> str:
 def _asked(medium: Media) -> str:
     if isinstance(medium, Text):
         return f"<q>{html.escape(medium.content[:500])}</q>"
-    name = f"<b>{html.escape(medium.source.name)}</b>" if isinstance(medium.source, Path) else ""
+    said = f"{medium.source.name if isinstance(medium.source, Path) else ''} {whereabouts(medium)}".strip()
+    name = f"<b>{html.escape(said)}</b>" if said else ""
     return f"<div class='asked'>{picture(medium) if isinstance(medium, Image) else player(medium)}</div>{name}"
 
 
 def _card(rank: int, hit: Hit, figure: str, share: float) -> str:
     face = face_of(hit)
     kinds = "".join(f"<span class='kind {html.escape(kind)}'>{html.escape(kind)}</span>" for kind in modalities_of(hit))
-    known = [*face.facts, *(f"{key}: {value}" for key, value in face.metadata.items())][:5]
-    about = " · ".join(one for one in (*known, tail(face.place, 20)) if one)
+    known = [*face.facts, *(f"{key}: {value}" for key, value in face.metadata.items())]
+    about = " · ".join(one for one in (*known[:5], tail(face.place, 20)) if one)
+    part = f"<div class='part'>{html.escape(face.part)}</div>" if face.part else ""
+    name, whole = html.escape(face.name), html.escape(f"{face.name} {face.part}".strip())
     return (
         f"<article>{_media(hit)}"
-        f"<div class='name'><span class='rank'>{rank}</span><b>{html.escape(face.name)}</b>{kinds}</div>"
-        f"<div class='about' title='{html.escape(face.place)}'>{html.escape(about)}</div>"
+        f"<div class='name'><span class='rank'>{rank}</span><b title='{whole}'>{name}</b>{kinds}</div>"
+        f"{part}"
+        f"<div class='about' title='{html.escape(' · '.join([*known, face.place]))}'>{html.escape(about)}</div>"
+        f"{_swatches(face.colours)}"
         f"<div class='score'><i><i style='width:{share:.0%}'></i></i>{figure}</div></article>"
     )
+
+
+def _swatches(colours: Iterable[str]) -> str:
+    known = [colour for colour in colours if colour in _COLOURS]
+    dots = "".join(f"<i title='{colour}' style='background:{colour}'></i>" for colour in known)
+    return f"<div class='colours'>{dots}</div>" if dots else ""
 
 
 def _media(hit: Hit) -> str:
@@ -134,6 +148,9 @@ overflow-wrap:anywhere}
 .octant .gone{margin:0;padding:28px 14px;text-align:center;opacity:.6;font-style:italic}
 .octant .name{display:flex;align-items:baseline;gap:7px;padding:10px 12px 0;margin-top:auto;min-width:0}
 .octant .name b{overflow:hidden;text-overflow:ellipsis;white-space:nowrap;flex:1}
+.octant .part{padding:0 12px;font-weight:600;opacity:.8;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
+.octant .colours{display:flex;gap:4px;padding:5px 12px 0}
+.octant .colours i{width:11px;height:11px;border-radius:50%;border:1px solid #8886}
 .octant .rank{opacity:.55;font-variant-numeric:tabular-nums}
 .octant .kind{font-size:11px;padding:1px 7px;border-radius:9px;border:1px solid currentColor}
 .octant .text{color:#0b7285}.octant .image{color:#9c36b5}.octant .audio{color:#c2571a}

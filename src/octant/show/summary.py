@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from octant.collection import Info
-    from octant.ingest import Report
     from octant.item import Skipped
+    from octant.report import Report
 
 __all__ = ["counted", "info_summary", "report_summary"]
 
@@ -31,13 +31,16 @@ def report_summary(report: Report, collection: str, location: str) -> Group:
     """Say what became of the sources of an `add`."""
     from rich.console import Group
 
-    kinds = counted(report.added)
-    rate = f", {report.points / report.seconds:.0f} items/s" if report.seconds > 0 and report.points else ""
+    kinds = counted(report.modalities)
+    rate = f", {report.rate:.0f} items/s" if report.rate else ""
+    fates = {fate: str(count) for fate, count in report.counts().items() if count or fate in ("skipped", "failed")}
+    waits = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in report.stages.items() if seconds >= 0.05)
     rows = {
-        "stored": f"{report.points}" + (f" ({kinds})" if kinds else ""),
-        "skipped": str(len(report.skipped)),
-        "failed": str(len(report.failed)),
+        "would be stored" if report.dry else "stored": f"{report.points}" + (f" ({kinds})" if kinds else ""),
+        **fates,
+        "encoded": f"{report.encoded}",
         "time": f"{report.seconds:.1f} s{rate}",
+        "waited for": waits or "nothing",
         "collection": f"{collection} in {location}",
     }
     return Group(_pairs(rows), *_left_out("failed", report.failed, "red"), *_left_out("skipped", report.skipped, "dim"))

@@ -70,11 +70,13 @@ def _named(face: Face, length: int) -> Styled:
     from rich.text import Text as Styled
 
     named = Styled(face.name, "bold")
+    if face.part:
+        named.append(f" {face.part}", "not bold cyan")
     return named.append(f"\n{_cut(face.snippet, min(_SNIPPET, length))}", "not bold") if face.snippet else named
 
 
 def _long(face: Face) -> int:
-    return max(len(face.name), min(len(face.snippet), _SNIPPET))
+    return max(len(f"{face.name} {face.part}"), min(len(face.snippet), _SNIPPET))
 
 
 def _cut(text: str, length: int) -> str:

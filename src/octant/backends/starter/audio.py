@@ -112,7 +112,7 @@ class AudioEncoder:
         self._lock = Lock()
         self._sounds: Sounds | None = None
         sums = (self._trunk.weights.checksum("audio.onnx"), self._heads.checksum("sounds.npz"))
-        self.spec = EncoderSpec(identity("audio", PREPROCESSING, *sums), Modality.AUDIO, 384)
+        self.spec = EncoderSpec(identity("audio", PREPROCESSING, *sums), Modality.AUDIO, 384, seconds=10.0, rate=RATE)
 
     def encode(self, batch: Sequence[Audio], role: Role) -> list[Vector]:  # noqa: ARG002
         """Encode sounds; an ExceptionGroup with one MediaError for each that cannot be decoded."""
@@ -138,7 +138,9 @@ class AudioNative:
         self._lock = Lock()
         self._axes: tuple[Array, Array] | None = None
         sums = (self._trunk.weights.checksum("audio.onnx"), self._heads.checksum("audio-native.npz"))
-        self.spec = EncoderSpec(identity("audio-native", PREPROCESSING, *sums), Modality.AUDIO, 64)
+        self.spec = EncoderSpec(
+            identity("audio-native", PREPROCESSING, *sums), Modality.AUDIO, 64, seconds=10.0, rate=RATE
+        )
 
     def encode(self, batch: Sequence[Audio], role: Role) -> list[Vector]:  # noqa: ARG002
         """Encode sounds; an ExceptionGroup with one MediaError for each that cannot be decoded."""

@@ -107,7 +107,7 @@ class ImageEncoder:
         self._lock = Lock()
         self._concepts: Concepts | None = None
         sums = (self._trunk.weights.checksum("image.onnx"), self._heads.checksum("concepts.npz"))
-        self.spec = EncoderSpec(identity("image", PREPROCESSING, *sums), Modality.IMAGE, 384)
+        self.spec = EncoderSpec(identity("image", PREPROCESSING, *sums), Modality.IMAGE, 384, pixels=SHORTEST)
 
     def encode(self, batch: Sequence[Image], role: Role) -> list[Vector]:  # noqa: ARG002
         """Encode photos; an ExceptionGroup with one MediaError for each that cannot be decoded."""
@@ -132,7 +132,7 @@ class ImageNative:
         self._lock = Lock()
         self._axes: tuple[Array, Array] | None = None
         sums = (self._trunk.weights.checksum("image.onnx"), self._heads.checksum("image-native.npz"))
-        self.spec = EncoderSpec(identity("image-native", PREPROCESSING, *sums), Modality.IMAGE, 128)
+        self.spec = EncoderSpec(identity("image-native", PREPROCESSING, *sums), Modality.IMAGE, 128, pixels=SHORTEST)
 
     def encode(self, batch: Sequence[Image], role: Role) -> list[Vector]:  # noqa: ARG002
         """Encode photos; an ExceptionGroup with one MediaError for each that cannot be decoded."""

@@ -26,6 +26,8 @@ PREPROCESSING = 1
 DIM = 384
 UNKNOWN = 100
 """The word piece of a word that the vocabulary cannot spell; it carries no meaning."""
+TOKENS = 256
+"""A mean of the words of a longer text is about everything and nothing."""
 TOKENS_AT_ONCE = 16_384
 """Bounds the rows gathered at a time: 16 MB."""
 
@@ -52,7 +54,7 @@ class TextEncoder:
         self._lock = Lock()
         self._loaded: Tables | None = None
         sums = (self._weights.checksum("text.npz"), self._weights.checksum("tokenizer.json"))
-        self.spec = EncoderSpec(identity("text", PREPROCESSING, *sums), Modality.TEXT, DIM)
+        self.spec = EncoderSpec(identity("text", PREPROCESSING, *sums), Modality.TEXT, DIM, tokens=TOKENS)
 
     def encode(self, batch: Sequence[Text], role: Role) -> list[Vector]:  # noqa: ARG002
         """Encode texts; an ExceptionGroup with one MediaError for each that has no known word."""
@@ -68,6 +70,11 @@ class TextEncoder:
             for part in portions(ids):
                 vectors.extend(project(tables, part))
         return vectors
+
+    def token_spans(self, text: str) -> list[tuple[int, int]]:
+        """Where the word pieces of a text lie: start and end in characters, in order."""
+        encoding = self._tables().tokenizer.encode(text, add_special_tokens=False)
+        return encoding.offsets
 
     def _tables(self) -> Tables:
         with self._lock:
