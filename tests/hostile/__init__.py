@@ -1,0 +1,1 @@
+"""Files made to break an indexer, one kind per row, and the run that must survive them all."""
