@@ -59,6 +59,7 @@ Arrival = Item | Deferred | Skipped | MediaError | ItemError
 A = TypeVar("A")
 B = TypeVar("B")
 
+_READERS = max(2, min(8, os.cpu_count() or 2))
 _GROUP = 256
 """Sources and items about which the store is asked at once."""
 _SMALL = 512
@@ -158,14 +159,15 @@ class _Run:
         """How many items are encoded and stored at once."""
 
     def whole(self, arrivals: Iterable[Arrival]) -> Report:
-        readers = ThreadPoolExecutor(2, thread_name_prefix="octant-read")
+        readers = ThreadPoolExecutor(_READERS, thread_name_prefix="octant-read")
         writer = ThreadPoolExecutor(1, thread_name_prefix="octant-upsert")
         writing: _Writing | None = None
         try:
             changed = self._changed(_once(self._guarded(arrivals)))
-            read = _ahead(readers, partial(_read, self.schema), changed, self._most, _is_deferred)
-            described = _ahead(readers, self._describe, self._items(read), self._most, _is_more_than_text)
-            loaded = _ahead(readers, self._load, self._judged(described), self._most, _is_to_decode, self._to_hold)
+            few, most = self._few, self._most
+            read = _ahead(readers, partial(_read, self.schema), changed, few, _is_deferred)
+            described = _ahead(readers, self._describe, self._items(read), few, _is_more_than_text)
+            loaded = _ahead(readers, self._load, self._judged(described), most, _is_to_decode, self._to_hold)
             windows = self._windows(loaded)
             while True:
                 with self._timed("read"):
@@ -395,8 +397,12 @@ class _Run:
         if window:
             yield window
 
+    def _few(self) -> int:
+        """How many sources and items may wait to be looked at: enough for the next window."""
+        return self.window
+
     def _most(self) -> int:
-        """How many items of each stage may wait for the next: a window may be twice as large as the one before it."""
+        """How many may wait to be encoded: a window may be twice as large as the one before it."""
         return min(2 * self.window, 16 * self.batch_size)
 
     def _to_hold(self, judged: _Judged) -> int:
@@ -485,7 +491,9 @@ class _Run:
         if self.seen is not None and isinstance(one, ItemError):
             self.seen.unread.append(one.item_id)
         failed = _Failed.of(one) if isinstance(one, MediaError | ItemError) else one
-        (self.report.failed if isinstance(failed, _Failed) else self.report.skipped).append(failed)
+        listed = self.report.failed if isinstance(failed, _Failed) else self.report.skipped
+        if not listed or listed[-1] != failed:  # the parts of a source that fail alike are one failure
+            listed.append(failed)
 
     def _tell(self) -> None:
         self.report.seconds = time.perf_counter() - self.started
