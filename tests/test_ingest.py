@@ -479,3 +479,35 @@ def test_a_source_that_holds_nothing_any_more_is_removed(run: Any) -> None:
     report = run(Emptied("tape", "2"))
     assert (report.deleted, len(report.skipped)) == (2, 1)
     assert set(run.shelf.contents()) == {"c"}
+
+
+def test_linked_photos_that_were_renamed_leave_nothing_behind() -> None:
+    encoder = Counted(Modality.IMAGE)
+    schema = counted_schema(encoder, several=Several.LINKED)
+    shelf = Shelf(schema)
+
+    def named(**seeds: int) -> Item:
+        return Item("x", {name: Image(np.full((8, 8, 3), seed, np.uint8)) for name, seed in seeds.items()})
+
+    ingest([named(front=1, back=2, top=3)], schema, shelf)
+    ingest([named(front=1, side=4, top=3)], schema, shelf)
+    assert set(shelf.contents()) == {"x", "x#side", "x#top"}
+    ingest([named(side=4, front=1, top=3)], schema, shelf)
+    assert set(shelf.contents()) == {"x", "x#front", "x#top"}
+    report = ingest([named(side=4, front=1, top=3)], schema, shelf)
+    assert fates(report) == (0, 0, 0, 3, 0, 0)
+
+
+def test_a_part_that_cannot_be_read_now_keeps_what_stands_of_it(run: Any, tmp_path: Path) -> None:
+    photo = tmp_path / "photo.bin"
+    schema_run = run
+    schema_run(Cut("book", "1", "a", "b", "c"))
+
+    class Torn(Cut):
+        def items(self) -> Any:
+            first, second, third = super().items()
+            return [first, Item(second.id, {"image": Image(photo)}, {}, second.origin), third]  # type: ignore[union-attr]
+
+    report = schema_run(Torn("book", "2", "a", "b", "c"))
+    assert len(report.failed) == 1
+    assert set(run.shelf.contents()) == {"book#0", "book#1", "book#2"}

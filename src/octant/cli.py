@@ -194,7 +194,9 @@ def sync(
     limits = Limits(max_bytes, max_pixels, max_seconds, max_characters)
     with (
         _errors_told(),
-        octant.open(collection, path=path, url=url, api_key=api_key if url else None, cache=cache) as opened,
+        octant.open(
+            collection, path=path, url=url, api_key=api_key if url else None, cache=cache, create=not dry_run
+        ) as opened,
     ):
         sources = _sources(paths or [], id_column, text, image, audio, limits)
         reading = _reading(include, exclude, limits, thumbnails)

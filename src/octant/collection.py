@@ -361,7 +361,7 @@ class _Run:
         dry: bool = False,
     ) -> Report:
         return ingest(
-            takewhile(lambda _: self.goes_on(), arrivals(sources, reading, self.schema)),
+            takewhile(lambda _: self.goes_on(), arrivals(sources, reading, self.schema, seen.unread if seen else None)),
             self.schema,
             self.stored,
             batch_size=batch_size,
@@ -383,11 +383,12 @@ class _Run:
     ) -> Report:
         if not 0 <= max_deleted <= 1:
             raise ValueError(f"max_deleted is a share of the sources, 0 to 1, not {max_deleted}")
-        places, listed = scopes(sources)
+        places, streams, listed = scopes(sources)
         seen = Seen()
         report = self.add(listed, reading, batch_size, progress, seen, dry)
         if self.goes_on():
-            sweep(self.stored, places, seen, report, max_deleted)
+            patterns = bool(reading.include or reading.exclude)
+            sweep(self.stored, places, streams, seen, report, max_deleted=max_deleted, with_patterns=patterns)
         return report
 
 

@@ -18,7 +18,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -26,7 +25,7 @@ from urllib.parse import unquote, urlsplit
 from qdrant_client.http import models
 
 from octant.errors import ItemError, MediaError, MissingExtra
-from octant.item import Item, Skipped
+from octant.item import Item, Origin, Skipped
 from octant.media import Audio, Image, Media, Text, data_url, decode_audio, decode_image, describe, thumbnail
 from octant.media.facts import dominant_colours, perceptual_hash
 from octant.payload import facts_of, payload_of, point_id, standing_of, with_facts
@@ -34,7 +33,7 @@ from octant.report import Progress, Report
 from octant.schema import Prepared, Schema, Vectors
 from octant.standing import Found, Stored
 
-__all__ = ["Arrival", "Deferred", "Seen", "ingest"]
+__all__ = ["Arrival", "Deferred", "Seen", "ingest", "is_gone"]
 
 
 class Deferred(Protocol):
@@ -148,6 +147,8 @@ class _Run:
         self.fresh = stored.is_empty()
         self.suspects: dict[str, set[str]] = {}
         """Sources that stand in another shape, with the ids that they have now: what else they have is stale."""
+        self.kept: dict[str, set[str]] = {}
+        """The ids that sources of several parts have now, as far as they were met."""
         self.there: dict[str, set[str]] = {}
         """The ids that stand of those of them that were looked up."""
         self.emptied: set[str] = set()
@@ -165,8 +166,10 @@ class _Run:
         try:
             changed = self._changed(_once(self._guarded(arrivals)))
             few, most = self._few, self._most
-            read = _ahead(readers, partial(_read, self.schema), changed, few, _is_deferred)
-            described = _ahead(readers, self._describe, self._items(read), few, _is_more_than_text)
+            read = _ahead(readers, partial(_read, self.schema), changed, few, _is_deferred, _carried)
+            described = _ahead(
+                readers, self._describe, self._items(read), few, _is_more_than_text, lambda given: _carried(given[0])
+            )
             loaded = _ahead(readers, self._load, self._judged(described), most, _is_to_decode, self._to_hold)
             windows = self._windows(loaded)
             while True:
@@ -234,7 +237,7 @@ class _Run:
                 self.sources += 1
                 continue
             if items:
-                self.suspects[one.source] = set()
+                self._suspect(one.source)
                 self.there[one.source] = {item.id for item in items}
             left.append(one)
         self._tell()
@@ -255,7 +258,7 @@ class _Run:
                     self.seen.sources.add(item.origin.source if item.origin else item.id)
                 yield item, i == len(items)
 
-    def _describe(self, given: tuple[Item, bool]) -> tuple[Prepared, bool] | Skipped:
+    def _describe(self, given: tuple[Item, bool]) -> tuple[Prepared, bool] | tuple[_Failed, Item]:
         """Look at an item's media, without decoding them. Runs in a thread."""
         item, last = given
         try:
@@ -264,19 +267,32 @@ class _Run:
             fingerprints = {name: one.fingerprint for name, one in described.items()}
             return Prepared(item, payload_of(item, described, self.model, self.thumbnails), fingerprints), last
         except (MediaError, ItemError, MissingExtra) as error:
-            return _Failed.of(error, item)
+            return _Failed.of(error, item), item
 
-    def _judged(self, described: Iterator[tuple[Prepared, bool] | Skipped]) -> Iterator[_Judged]:
+    def _judged(self, described: Iterator[tuple[Prepared, bool] | tuple[_Failed, Item]]) -> Iterator[_Judged]:
         """Compare items with what stands, in groups; pass on those that are to be written."""
         size = self.batch_size if self.fresh else _GROUP
-        while group := list(islice(described, size)):
-            known: list[tuple[Prepared, bool]] = []
-            for one in group:
-                if isinstance(one, Skipped):
-                    self._left_out(one)
-                else:
-                    known.append(one)
-            yield from self._compared(known)
+        group: list[tuple[Prepared, bool]] = []
+        weight = 0
+        for one, more in described:
+            if isinstance(one, Prepared):
+                group.append((one, bool(more)))
+                weight += _carried(one.item)
+            elif isinstance(more, Item):
+                self._left_out(one)
+                origin = more.origin or Origin(more.id)
+                self._keep(origin.source, more.id)  # what stands of it is better than nothing
+            if len(group) == size or weight >= _WINDOW:
+                yield from self._compared(group)
+                group, weight = [], 0
+        yield from self._compared(group)
+
+    def _keep(self, source: str, name: str) -> None:
+        """Note an id that a source of several parts has now."""
+        self.kept.setdefault(source, set()).add(name)
+
+    def _suspect(self, source: str) -> None:
+        self.suspects[source] = self.kept.setdefault(source, set())
 
     def _compared(self, group: list[tuple[Prepared, bool]]) -> Iterator[_Judged]:
         if self.fresh:
@@ -293,12 +309,18 @@ class _Run:
             again = [one.standing.id for p, _ in group if (one := found.get(p.item.id)) and self._is_stale(one, p)]
             vectors = self.stored.items(again, vectors=True)
         for prepared, last in group:
-            judged = self._fate(prepared, last, found, alike, vectors)
             own = _own(prepared)
-            if own.id in found and found[own.id].standing.parts != own.parts:
-                self.suspects.setdefault(own.source, set())
-            if own.source in self.suspects:
-                self.suspects[own.source].add(own.id)
+            if own.id in found and (taken := _is_another_row(found[own.id].standing.source, own.source)):
+                self._left_out(_Failed.of(ItemError(prepared.item.id, taken)))
+                continue
+            judged = self._fate(prepared, last, found, alike, vectors)
+            several = own.parts > 1 or (own.id in found and found[own.id].standing.parts != own.parts)
+            if several or own.source in self.suspects:
+                self._keep(own.source, own.id)
+            if several and judged is not None and own.source not in self.suspects:
+                self._suspect(own.source)
+            if last and own.source not in self.suspects:
+                self.kept.pop(own.source, None)
             if judged is None:
                 self.report.unchanged += 1
             else:
@@ -327,7 +349,7 @@ class _Run:
             return self._taking(vectors.get(own.id), prepared, fate, last)
         twin = alike.get(own.content)
         fate = "added" if there is None else "updated"
-        if twin is not None and there is None and _is_gone(twin.standing.source):
+        if twin is not None and there is None and is_gone(twin.standing.source):
             fate = "moved"
             if self.seen is not None:
                 self.seen.taken.add(twin.standing.id)
@@ -408,13 +430,14 @@ class _Run:
     def _to_hold(self, judged: _Judged) -> int:
         """About how many bytes of an item will be held once it is decoded."""
         if judged.facts is not None or self.dry:
-            return 0
+            return _carried(judged.prepared.item)
         entries: Mapping[str, Mapping[str, Any]] = judged.prepared.payload["octant"]["media"]
         sounds: list[float] = [
             4 * (self.rate or 0) * entry["seconds"] for entry in entries.values() if "seconds" in entry
         ]
         pictures = sum("width" in entry for entry in entries.values()) if self.pixels else 0
-        return pictures * 4 * (self.pixels or 0) ** 2 + round(sum(sound for sound in sounds if sound <= _HELD))
+        decoded = pictures * 4 * (self.pixels or 0) ** 2 + round(sum(sound for sound in sounds if sound <= _HELD))
+        return _carried(judged.prepared.item) + decoded
 
     def _points(self, window: list[_Judged]) -> tuple[list[tuple[models.PointStruct, _Judged]], list[str]]:
         """Make the points of a window; what has the same content is encoded once."""
@@ -423,7 +446,9 @@ class _Run:
         for one in window:
             if one.vectors is None:
                 fresh.setdefault(_content(one), one.prepared)
-        if fresh and not self.dry:
+        if self.dry:
+            self.report.encoded += len(fresh)
+        elif fresh:
             with self._timed("encode"):
                 encoded = self.schema.points(
                     list(fresh.values()), batch_size=self.batch_size, remembered=self.remembered
@@ -461,6 +486,7 @@ class _Run:
 
     def _clean_source(self, source: str) -> None:
         kept = self.suspects.pop(source)
+        self.kept.pop(source, None)
         if not kept and source not in self.emptied:
             return  # nothing of it can be read now: what was read of it earlier is better than nothing
         if source in self.there:
@@ -579,6 +605,11 @@ def _ahead(
         yield work(one) if made is None else made.result()
 
 
+def _carried(given: Item | Deferred) -> int:
+    """Bytes of the media that an item holds in memory, as rows of tables do."""
+    return sum(map(_weight, given.media.values())) if isinstance(given, Item) else 0
+
+
 def _is_deferred(given: Item | Deferred) -> bool:
     return not isinstance(given, Item)
 
@@ -622,7 +653,15 @@ def _differs(there: Found, content: str, model: str) -> bool:
     return (there.standing.content, there.standing.model) != (content, model)
 
 
-def _is_gone(source: str) -> bool:
+def _is_another_row(there: str, source: str) -> str | None:
+    """Why a row may not take the place of an item: it is one of another table, which numbers its rows alike."""
+    table, is_row, _ = there.partition("#")
+    if not is_row or "#" not in source or table == source.partition("#")[0] or is_gone(there):
+        return None
+    return f"is the id of a row of {table}, too; give the rows of one of them other ids, or another collection"
+
+
+def is_gone(source: str) -> bool:
     """Whether a stored item's source was a file that is not there any more."""
     if not source.startswith("file://"):
         return False

@@ -102,7 +102,8 @@ def with_facts(payload: Mapping[str, Any], facts: Mapping[str, Mapping[str, Any]
 
 def content_of(item: Item, described: Mapping[str, Description]) -> str:
     """Hash what an item's vectors depend on: its media, by name, kind and fingerprint."""
-    noted = [(name, item.media[name].modality.value, described[name].fingerprint) for name in sorted(item.media)]
+    # in their order: several texts are read as one in it
+    noted = [(name, medium.modality.value, described[name].fingerprint) for name, medium in item.media.items()]
     return hashlib.sha256(json.dumps(noted).encode()).hexdigest()[:32]
 
 
@@ -121,10 +122,12 @@ class Standing:
 
 
 def standing_of(payload: Mapping[str, Any]) -> Standing | None:
-    """Read how a point was made; None where octant did not make it, or an older one that noted less."""
+    """Read how a point was made; None where octant did not make it. One that says less is like no other."""
     own: Mapping[str, Any] = payload.get(_OWN, {})
-    if "content" not in own:
+    if "id" not in own:
         return None
+    if "content" not in own:
+        return Standing(own["id"], own.get("source", own["id"]), None, 0, "", "", {_OWN: {}})
     metadata = {key: value for key, value in payload.items() if key != _OWN}
     seen = {name: {k: v for k, v in e.items() if k not in _FACTS} for name, e in own.get("media", {}).items()}
     return Standing(

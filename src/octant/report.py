@@ -29,7 +29,9 @@ class Report:
     deleted: int = 0
     """Removed because their source is gone (`sync`), or has become other items."""
     encoded: int = 0
-    """Of the added and updated ones, those that an encoder had to see: the others took vectors that stood already."""
+    """Of the added and updated ones, those that needed new vectors: the others took vectors that stood already."""
+    vanished: list[str] = field(default_factory=list[str])
+    """The sources whose items a `sync` removed."""
     modalities: dict[Modality, int] = field(default_factory=dict[Modality, int])
     """How many of the stored items have a medium of each modality."""
     skipped: list[Skipped] = field(default_factory=list[Skipped])
@@ -87,6 +89,7 @@ class Report:
             "modalities": {modality.value: count for modality, count in self.modalities.items()},
             "skipped": [{"source": s.source, "reason": s.reason} for s in self.skipped],
             "failed": [{"source": s.source, "reason": s.reason} for s in self.failed],
+            "vanished": self.vanished,
             "seconds": round(self.seconds, 3),
             "stages": {stage: round(seconds, 3) for stage, seconds in self.stages.items()},
             "items_per_second": round(self.rate, 1),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Protocol, cast
 
 from qdrant_client import models
@@ -73,15 +74,17 @@ class Stored:
         if not contents:
             return {}
         narrow = _any_of(CONTENT, contents)
-        found: dict[str, Found] = {}
-        for record in self._pages(narrow, True):
-            one = _found(record)
-            if one is not None and one.standing.model == model and one.standing.content not in found:
-                found[one.standing.content] = one
+        found: dict[str, str] = {}
+        keys = models.PayloadSelectorInclude(include=_OF_SOURCE[:-1])
+        # no more than some of each are looked at: what has a thousand copies is encoded once more at worst
+        for record in islice(self._pages(narrow, keys), _PAGE + 4 * len(contents)):
+            standing = standing_of(record.payload or {})
+            if standing is not None and standing.model == model:
+                found.setdefault(standing.content, standing.id)
             if len(found) == len(contents):
                 break
-        vectors = self.items([one.standing.id for one in found.values()], vectors=True)
-        return {c: vectors[one.standing.id] for c, one in found.items() if one.standing.id in vectors}
+        vectors = self.items(list(found.values()), vectors=True)
+        return {content: vectors[name] for content, name in found.items() if name in vectors}
 
     def of_sources(self, sources: Sequence[str]) -> dict[str, list[Standing]]:
         """How the items of these sources were made, by source; sources that have none are left out."""

@@ -29,6 +29,7 @@ from octant.media.source import open_regular, require_size, why
 
 __all__ = ["FileReader", "FoundFile", "file_id", "files_in", "uri_of"]
 
+_TABLES = frozenset({".csv", ".jsonl", ".ndjson", ".parquet", ".tsv"})
 _SETTLED = 2.0
 """Seconds: a file that was written just now may be written again without its time telling."""
 
@@ -64,10 +65,23 @@ class FileReader:
         given = File(path, head, mime_of(head), status.st_size, self.limits)
         adapter = next((one for one in self.adapters if one.takes(given)), None)
         if adapter is None:
+            if given.suffix in _TABLES:
+                how = "octant index --id COLUMN --text COLUMN, or octant.Table(path, id=..., text=[...])"
+                return [Skipped(str(path), f"is a table: say what its columns are: {how}")]
+            if ".tar" in path.suffixes[-2:]:
+                return [Skipped(str(path), "is an archive; if it is a WebDataset shard, add octant.Shards(path)")]
             known = given.mime or given.suffix or "no suffix"
             return [Skipped(str(path), f"is no text, image or sound that octant reads ({known})")]
         require_size(status.st_size, path, self.limits.bytes)
-        return list(adapter.pieces(given, self.budget))
+        try:
+            return list(adapter.pieces(given, self.budget))
+        except (MediaError, MissingExtra):
+            raise
+        except Exception as error:  # adapters are anybody's
+            known = f"{type(error).__name__}: {error}"
+            raise MediaError(
+                path, f"makes the adapter {adapter.identity.split('@')[0]!r} fail ({known}); report that to its author"
+            ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,23 +133,23 @@ class FoundFile:
 
     def _metadata(self) -> dict[str, Any]:
         path = self.path
-        metadata = {"path": str(path), "name": path.name, "folder": path.parent.name, "root": str(self.root)}
+        metadata = {"path": str(path), "name": path.name, "folder": path.parent.name, "root": str(self.root.absolute())}
         with suppress(OverflowError, ValueError, OSError):  # some file systems hold times that no calendar has
             metadata["modified"] = datetime.fromtimestamp(self.status.st_mtime, UTC).isoformat(timespec="seconds")
         return metadata
 
 
 def files_in(
-    paths: Iterable[Path], reader: FileReader, patterns: Patterns | None = None
+    paths: Iterable[Path], reader: FileReader, patterns: Patterns | None = None, read: set[str] | None = None
 ) -> Iterator[FoundFile | Skipped | MediaError]:
     """Find files, and the files of folders.
 
     Folders are read recursively in sorted order, links last, and names that begin with a dot left out. What cannot be
     looked at is yielded as a MediaError about its path: it does not end the walk. `patterns` are relative to the path
-    that is given, and say nothing about a file that is given itself.
+    that is given, and say nothing about a file that is given itself. `read` holds the files that were found before.
     """
-    entered: set[tuple[int, int]] = set()
-    read: set[str] = set()
+    entered: set[tuple[int, int, Path | None]] = set()
+    read = set() if read is None else read
     folders: dict[Path, Path] = {}
     for root in paths:
         for found in _walk(root, entered, patterns):
@@ -181,11 +195,12 @@ def _found(
 
 
 def _walk(
-    root: Path, entered: set[tuple[int, int]], patterns: Patterns | None
+    root: Path, entered: set[tuple[int, int, Path | None]], patterns: Patterns | None
 ) -> Iterator[tuple[Path, os.stat_result] | Skipped | MediaError]:
     """Find the files at or below a root. Links come last, so that a file is known by its own name if it has one.
 
-    `entered` holds device and inode of the folders that were read: a link back to one ends there.
+    `entered` holds device and inode of the folders that were read: a link back to one ends there. Patterns are about a
+    root, so under another one a folder may be entered again.
     """
     waiting, links = [root], deque[Path]()
     while waiting or links:
@@ -203,10 +218,11 @@ def _walk(
             if not is_folder:
                 yield path, status
                 continue
-            if (status.st_dev, status.st_ino) in entered:
+            folder = (status.st_dev, status.st_ino, root if patterns is not None else None)
+            if folder in entered:
                 yield Skipped(str(path), "is a folder that was already read")
                 continue
-            entered.add((status.st_dev, status.st_ino))
+            entered.add(folder)
             with os.scandir(path) as entries:
                 shown = sorted((e for e in entries if not e.name.startswith(".")), key=lambda e: e.name)
                 linked = {entry.name for entry in shown if entry.is_symlink()}

@@ -112,11 +112,17 @@ class Remote:
         return f"Remote({_public(self.url)!r})"
 
     @property
-    def scope(self) -> str:
-        """What the sources of its objects begin with: its URL without secrets, up to the first wildcard's folder."""
+    def scope(self) -> str | None:
+        """What the sources of its objects, and no others, begin with: its URL without secrets, or the folder of `**`.
+
+        None for other patterns: what lies beside their objects is not theirs.
+        """
         url = _public(self.url)
         wild = re.search(r"[*?\[]", url) if _is_pattern(self.url) else None
-        return url if wild is None else url[: url.rindex("/", 0, wild.start()) + 1]
+        if wild is None:
+            return url
+        folder = url[: url.rindex("/", 0, wild.start()) + 1]
+        return folder if url == f"{folder}**" else None
 
     def items(self) -> Iterator[RemoteObject | MediaError]:
         """Find the objects, and download none: each is read, as one item, where its stamp has changed.

@@ -45,43 +45,56 @@ class Reading:
     thumbnails: int | None = None
     """Keep small pictures in the payload, of that many pixels on the longest side."""
 
+    def __post_init__(self) -> None:
+        given: object = self.adapters  # callers without a type checker give anything
+        if not isinstance(given, tuple) or any(isinstance(one, type) or not hasattr(one, "takes") for one in given):
+            raise TypeError(f"adapters is a tuple of adapters, such as (AudioAdapter(window=5),), not {given!r}")
 
-def arrivals(sources: Source | Iterable[Source], reading: Reading, schema: Schema) -> Iterator[Arrival]:
+
+def arrivals(
+    sources: Source | Iterable[Source], reading: Reading, schema: Schema, unread: list[str] | None = None
+) -> Iterator[Arrival]:
     """Turn sources into items, one at a time: a `Path` is a file or a folder, a `str` is a text, never a path.
 
     A medium of its own becomes an item under its modality's name, with its path or its content for an id.
+    `unread` takes the scopes of the streams that could not be read to their end.
     """
     known: set[str] = set()
+    read: set[str] = set()
     for is_path, group in groupby(_listed(sources), key=_is_path):
         if is_path:  # together, so that a file that is reached twice is read once
-            yield from files_in(cast("Iterable[Path]", group), _reader(reading, schema), _patterns(reading))
+            yield from files_in(cast("Iterable[Path]", group), _reader(reading, schema), _patterns(reading), read)
             continue
         for source in cast("Iterable[Stream | Item | Media | str]", group):
             if isinstance(source, Item):
                 yield source
             elif _is_stream(source):
-                yield from cast("Stream", source).items()
+                for one in cast("Stream", source).items():
+                    if isinstance(one, MediaError) and unread is not None:
+                        unread.append(cast("Stream", source).scope or "")
+                    yield one
             else:
                 yield _alone(cast("Media | str", source), reading.limits, known)
 
 
-def scopes(sources: Source | Iterable[Source]) -> tuple[list[str], Iterable[Source]]:
-    """Say how the identities of all that can come from these sources begin, and give the sources back.
+def scopes(sources: Source | Iterable[Source]) -> tuple[list[str], list[str], Iterable[Source]]:
+    """Say how the identities of all that can come from these sources begin: of paths, of streams; and give them back.
 
     TypeError for a source that is no place, such as a text: nothing can vanish from it. A folder's whole content is
     meant, so `include` and `exclude` decide what has vanished, too.
     """
     listed = list(_listed(sources))
-    found: list[str] = []
+    places: list[str] = []
+    streams: list[str] = []
     for source in listed:
         if isinstance(source, Path):
-            found.append(uri_of(source))
+            places.append(uri_of(source))
         elif _is_stream(source) and (scope := cast("Stream", source).scope) is not None:
-            found.append(scope)
+            streams.append(scope)
         else:
             remedy = "give Paths, tables or shards one by one: places that items can vanish from"
             raise TypeError(f"cannot sync with {source!r}; {remedy}")
-    return found, listed
+    return places, streams, listed
 
 
 def _reader(reading: Reading, schema: Schema) -> FileReader:

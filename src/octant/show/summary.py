@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from octant.item import Skipped
 from octant.media import Modality
 
 if TYPE_CHECKING:
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from octant.collection import Info
-    from octant.item import Skipped
     from octant.report import Report
 
 __all__ = ["counted", "info_summary", "report_summary"]
@@ -38,12 +38,16 @@ def report_summary(report: Report, collection: str, location: str) -> Group:
     rows = {
         "would be stored" if report.dry else "stored": f"{report.points}" + (f" ({kinds})" if kinds else ""),
         **fates,
-        "encoded": f"{report.encoded}",
+        "to encode" if report.dry else "encoded": f"{report.encoded}",
         "time": f"{report.seconds:.1f} s{rate}",
         "waited for": waits or "nothing",
         "collection": f"{collection} in {location}",
     }
-    return Group(_pairs(rows), *_left_out("failed", report.failed, "red"), *_left_out("skipped", report.skipped, "dim"))
+    gone = [Skipped(source, "is gone") for source in report.vanished]
+    removed = _left_out("would be removed" if report.dry else "removed", gone, "yellow")
+    return Group(
+        _pairs(rows), *removed, *_left_out("failed", report.failed, "red"), *_left_out("skipped", report.skipped, "dim")
+    )
 
 
 def info_summary(found: Info) -> Group:
