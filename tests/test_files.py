@@ -91,7 +91,7 @@ def test_a_relative_path_stays_valid_when_the_working_folder_changes(
     image = item.media["image"]
     assert isinstance(image, Image)
     assert decode_image(image).size == (96, 64)
-    assert (item.metadata["root"], item.id) == (".", file_id(tmp_path / "a.png"))
+    assert (item.metadata["root"], item.id) == (str(tmp_path), file_id(tmp_path / "a.png"))
 
 
 def test_folders_are_walked_in_sorted_order_without_hidden_names(tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ class FoundFile:
     path: Path
     """Absolute."""
     root: Path
-    """As it was given."""
+    """What was given, absolute: the file itself, or a folder above it."""
     source: str
     """Its identity: see `file_id`."""
     status: os.stat_result
@@ -133,7 +133,7 @@ class FoundFile:
 
     def _metadata(self) -> dict[str, Any]:
         path = self.path
-        metadata = {"path": str(path), "name": path.name, "folder": path.parent.name, "root": str(self.root.absolute())}
+        metadata = {"path": str(path), "name": path.name, "folder": path.parent.name, "root": str(self.root)}
         with suppress(OverflowError, ValueError, OSError):  # some file systems hold times that no calendar has
             metadata["modified"] = datetime.fromtimestamp(self.status.st_mtime, UTC).isoformat(timespec="seconds")
         return metadata
@@ -191,7 +191,7 @@ def _found(
     if name in read:
         return Skipped(str(path), "is a file that was already read")
     read.add(name)
-    return FoundFile(path.absolute(), root, name, status, reader)
+    return FoundFile(path.absolute(), root.absolute(), name, status, reader)
 
 
 def _walk(
