@@ -26,7 +26,7 @@ import PIL.Image
 from rich.console import Console
 from rich.table import Table
 
-AIM = 20
+AIM = 50
 
 CHILD = """
 import json, sys
