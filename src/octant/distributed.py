@@ -9,7 +9,6 @@ because its worker died, finds stored what it had stored, or stores it again und
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,7 +21,7 @@ from octant.adapters import Reading, Source, arrivals
 from octant.adapters.files import FoundFile
 from octant.collection import Collection
 from octant.errors import ItemError, MediaError, MissingExtra, StoreError
-from octant.ingest import Arrival, Deferred
+from octant.ingest import Arrival, Deferred, once
 from octant.ingest import ingest as ingest_here
 from octant.item import Item, Skipped
 from octant.media import Modality
@@ -150,19 +149,11 @@ class _Attempts:
 
 def _sound(found: Iterable[Arrival], left_out: list[Skipped | MediaError | ItemError]) -> Iterator[Item | Deferred]:
     """Pass what is to be ingested, each id once: a worker cannot know what another was given."""
-    seen: set[bytes] = set()
-    for one in found:
+    for one in once(found):
         if isinstance(one, Skipped | MediaError | ItemError):
             left_out.append(one)
-            continue
-        if isinstance(one, Item):
-            key = hashlib.blake2b(one.id.encode(), digest_size=16).digest()
-            if key in seen:
-                why = "its id was given before in this run; the first is kept, give this one its own"
-                left_out.append(ItemError(one.id, why))
-                continue
-            seen.add(key)
-        yield one
+        else:
+            yield one
 
 
 def _tasks(found: Iterable[Item | Deferred], size: int) -> Iterator[Sequence[Item | Deferred]]:

@@ -28,12 +28,12 @@ from octant.errors import ItemError, MediaError, MissingExtra
 from octant.item import Item, Origin, Skipped
 from octant.media import Audio, Image, Media, Text, data_url, decode_audio, decode_image, describe, thumbnail
 from octant.media.facts import dominant_colours, perceptual_hash
-from octant.payload import facts_of, payload_of, point_id, standing_of, with_facts
+from octant.payload import content_in, facts_of, media_of, payload_of, point_id, standing_of, with_facts
 from octant.report import Progress, Report
 from octant.schema import Prepared, Schema, Vectors
 from octant.standing import Found, Stored
 
-__all__ = ["Arrival", "Deferred", "Seen", "ingest", "is_gone"]
+__all__ = ["Arrival", "Deferred", "Seen", "ingest", "is_gone", "once"]
 
 
 class Deferred(Protocol):
@@ -60,7 +60,7 @@ B = TypeVar("B")
 
 _READERS = max(2, min(8, os.cpu_count() or 2))
 _GROUP = 256
-"""Sources and items about which the store is asked at once."""
+"""Sources about which the store is asked at once."""
 _SMALL = 512
 """The shorter side of the pictures that facts and thumbnails are taken from, where the encoders do not say theirs."""
 _HELD = 2 * 1024 * 1024
@@ -164,7 +164,7 @@ class _Run:
         writer = ThreadPoolExecutor(1, thread_name_prefix="octant-upsert")
         writing: _Writing | None = None
         try:
-            changed = self._changed(_once(self._guarded(arrivals)))
+            changed = self._changed(once(self._guarded(arrivals)))
             few, most = self._few, self._most
             read = _ahead(readers, partial(_read, self.schema), changed, few, _is_deferred, _carried)
             described = _ahead(
@@ -255,7 +255,7 @@ class _Run:
             self.sources += 1
             for i, item in enumerate(items, start=1):
                 if self.seen is not None:
-                    self.seen.sources.add(item.origin.source if item.origin else item.id)
+                    self.seen.sources.add(_origin(item).source)
                 yield item, i == len(items)
 
     def _describe(self, given: tuple[Item, bool]) -> tuple[Prepared, bool] | tuple[_Failed, Item]:
@@ -271,7 +271,6 @@ class _Run:
 
     def _judged(self, described: Iterator[tuple[Prepared, bool] | tuple[_Failed, Item]]) -> Iterator[_Judged]:
         """Compare items with what stands, in groups; pass on those that are to be written."""
-        size = self.batch_size if self.fresh else _GROUP
         group: list[tuple[Prepared, bool]] = []
         weight = 0
         for one, more in described:
@@ -280,9 +279,9 @@ class _Run:
                 weight += _carried(one.item)
             elif isinstance(more, Item):
                 self._left_out(one)
-                origin = more.origin or Origin(more.id)
-                self._keep(origin.source, more.id)  # what stands of it is better than nothing
-            if len(group) == size or weight >= _WINDOW:
+                self._keep(_origin(more).source, more.id)  # what stands of it is better than nothing
+            # no more at once than a window takes: what comes slowly is not kept waiting for the rest of a group
+            if len(group) >= self.window or weight >= _WINDOW:
                 yield from self._compared(group)
                 group, weight = [], 0
         yield from self._compared(group)
@@ -295,6 +294,8 @@ class _Run:
         self.suspects[source] = self.kept.setdefault(source, set())
 
     def _compared(self, group: list[tuple[Prepared, bool]]) -> Iterator[_Judged]:
+        if not group:
+            return
         if self.fresh:
             yield from (_Judged(prepared, "added", last) for prepared, last in group)
             return
@@ -345,7 +346,8 @@ class _Run:
         if there is not None and not _differs(there, own.content, self.model):
             if there.standing == own:
                 return None
-            fate = "unchanged" if there.standing.rest == own.rest else "updated"
+            same = (there.standing.rest, there.standing.thumbnails) == (own.rest, own.thumbnails)
+            fate = "unchanged" if same else "updated"
             return self._taking(vectors.get(own.id), prepared, fate, last)
         twin = alike.get(own.content)
         fate = "added" if there is None else "updated"
@@ -359,7 +361,7 @@ class _Run:
         """Take over the vectors of an item of the same content; and what was learned of it, where that suffices."""
         if twin is None or twin.vectors is None:
             return _Judged(prepared, fate, last)
-        same = twin.standing.rest["octant"]["thumbnails"] == _own(prepared).rest["octant"]["thumbnails"]
+        same = twin.standing.thumbnails == _own(prepared).thumbnails
         return _Judged(prepared, fate, last, twin.vectors, facts_of(twin.payload) if same else None)
 
     def _load(self, judged: _Judged) -> _Judged | Skipped:
@@ -374,13 +376,10 @@ class _Run:
                 if isinstance(medium, Image):
                     loaded[name], facts[name] = self._seen(medium)
                 elif isinstance(medium, Audio) and judged.vectors is None:
-                    loaded[name] = self._heard(medium, prepared.payload["octant"]["media"][name]["seconds"])
+                    loaded[name] = self._heard(medium, media_of(prepared.payload)[name]["seconds"])
         except (MediaError, ItemError, MissingExtra) as error:
             return _Failed.of(error, prepared.item)
-        item = replace(prepared.item, media=loaded)
-        return replace(
-            judged, prepared=replace(prepared, item=item, payload=with_facts(prepared.payload, facts)), facts=facts
-        )
+        return replace(judged, prepared=replace(prepared, item=replace(prepared.item, media=loaded)), facts=facts)
 
     def _seen(self, image: Image) -> tuple[Image, dict[str, Any]]:
         """Decode a picture as its encoders will ask for it, and look at it."""
@@ -431,7 +430,7 @@ class _Run:
         """About how many bytes of an item will be held once it is decoded."""
         if judged.facts is not None or self.dry:
             return _carried(judged.prepared.item)
-        entries: Mapping[str, Mapping[str, Any]] = judged.prepared.payload["octant"]["media"]
+        entries = media_of(judged.prepared.payload)
         sounds: list[float] = [
             4 * (self.rate or 0) * entry["seconds"] for entry in entries.values() if "seconds" in entry
         ]
@@ -445,7 +444,7 @@ class _Run:
         fresh: dict[str, Prepared] = {}
         for one in window:
             if one.vectors is None:
-                fresh.setdefault(_content(one), one.prepared)
+                fresh.setdefault(content_in(one.prepared.payload), one.prepared)
         if self.dry:
             self.report.encoded += len(fresh)
         elif fresh:
@@ -459,7 +458,7 @@ class _Run:
         for one in window:
             vectors = one.vectors
             if vectors is None and not self.dry:
-                point = made[_content(one)]
+                point = made[content_in(one.prepared.payload)]
                 if isinstance(point, ItemError):
                     self._left_out(_Failed.of(ItemError(one.prepared.item.id, point.reason), one.prepared.item))
                     continue
@@ -469,7 +468,7 @@ class _Run:
                 (models.PointStruct(id=point_id(one.prepared.item.id), vector=vectors or {}, payload=payload), one)
             )
         self.current = _source(window[-1].prepared.item)
-        return points, [_own(one.prepared).source for one in window if one.last]
+        return points, [_origin(one.prepared.item).source for one in window if one.last]
 
     def _write(self, points: list[tuple[models.PointStruct, _Judged]], finished: list[str]) -> None:
         """Store a window; what is stale of its sources goes first: a crash between the two shows at the next run."""
@@ -549,7 +548,7 @@ class _Run:
             stages[stage] = stages.get(stage, 0.0) + time.perf_counter() - start - nested
 
 
-def _once(arrivals: Iterable[Arrival]) -> Iterator[Arrival]:
+def once(arrivals: Iterable[Arrival]) -> Iterator[Arrival]:
     """Let each id through once: two items of one id would overwrite one another in silence."""
     seen: set[bytes] = set()
     for arrival in arrivals:
@@ -644,9 +643,8 @@ def _own(prepared: Prepared) -> Any:
     return standing_of(prepared.payload)
 
 
-def _content(one: _Judged) -> str:
-    content: str = one.prepared.payload["octant"]["content"]
-    return content
+def _origin(item: Item) -> Origin:
+    return item.origin or Origin(item.id)
 
 
 def _differs(there: Found, content: str, model: str) -> bool:

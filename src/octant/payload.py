@@ -36,9 +36,11 @@ from octant.media.parts import fields_of, image_part_from
 
 __all__ = [
     "CONTENT",
+    "MADE",
     "MODALITIES",
     "SOURCE",
     "Standing",
+    "content_in",
     "content_of",
     "facts_of",
     "item_from_payload",
@@ -53,6 +55,8 @@ __all__ = [
 MODALITIES = "octant.modalities"
 SOURCE = "octant.source"
 CONTENT = "octant.content"
+MADE = ("octant.id", SOURCE, "octant.stamp", "octant.parts", CONTENT, "octant.model")
+"""The keys that say how a point was made, but for the media: enough for `standing_of` to tell it from others."""
 
 _OWN = "octant"
 _FACTS = {"colours", "perceptual_hash", "thumbnail"}
@@ -117,6 +121,7 @@ class Standing:
     parts: int
     content: str
     model: str
+    thumbnails: int | None
     rest: Mapping[str, Any]
     """The metadata and what is noted of the media: where it differs, the point is to be written again."""
 
@@ -127,7 +132,7 @@ def standing_of(payload: Mapping[str, Any]) -> Standing | None:
     if "id" not in own:
         return None
     if "content" not in own:
-        return Standing(own["id"], own.get("source", own["id"]), None, 0, "", "", {_OWN: {}})
+        return Standing(own["id"], own.get("source", own["id"]), None, 0, "", "", None, {})
     metadata = {key: value for key, value in payload.items() if key != _OWN}
     seen = {name: {k: v for k, v in e.items() if k not in _FACTS} for name, e in own.get("media", {}).items()}
     return Standing(
@@ -137,8 +142,15 @@ def standing_of(payload: Mapping[str, Any]) -> Standing | None:
         own["parts"],
         own["content"],
         own["model"],
-        {**metadata, _OWN: {"media": seen, "thumbnails": own.get("thumbnails")}},
+        own.get("thumbnails"),
+        {**metadata, _OWN: seen},
     )
+
+
+def content_in(payload: Mapping[str, Any]) -> str:
+    """The hash of the media's fingerprints that a payload notes."""
+    content: str = payload[_OWN]["content"]
+    return content
 
 
 def facts_of(payload: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -56,6 +56,7 @@ class Report:
             moved=self.moved + other.moved,
             deleted=self.deleted + other.deleted,
             encoded=self.encoded + other.encoded,
+            vanished=self.vanished + other.vanished,
             modalities={
                 m: self.modalities.get(m, 0) + other.modalities.get(m, 0) for m in (self.modalities | other.modalities)
             },

@@ -9,12 +9,12 @@ from typing import Any, Protocol, cast
 
 from qdrant_client import models
 
-from octant.payload import CONTENT, SOURCE, Standing, point_id, standing_of
+from octant.payload import CONTENT, MADE, SOURCE, Standing, point_id, standing_of
 
 __all__ = ["Found", "Points", "Stored"]
 
 _PAGE = 1000
-_OF_SOURCE = ["octant.id", SOURCE, "octant.stamp", "octant.parts", CONTENT, "octant.model", "octant.media"]
+_MADE = models.PayloadSelectorInclude(include=list(MADE))
 
 
 class Points(Protocol):
@@ -75,9 +75,8 @@ class Stored:
             return {}
         narrow = _any_of(CONTENT, contents)
         found: dict[str, str] = {}
-        keys = models.PayloadSelectorInclude(include=_OF_SOURCE[:-1])
         # no more than some of each are looked at: what has a thousand copies is encoded once more at worst
-        for record in islice(self._pages(narrow, keys), _PAGE + 4 * len(contents)):
+        for record in islice(self._pages(narrow, _MADE), _PAGE + 4 * len(contents)):
             standing = standing_of(record.payload or {})
             if standing is not None and standing.model == model:
                 found.setdefault(standing.content, standing.id)
@@ -90,13 +89,13 @@ class Stored:
         """How the items of these sources were made, by source; sources that have none are left out."""
         found: dict[str, list[Standing]] = {}
         if sources:
-            for standing in self._standings(_any_of(SOURCE, sources), _OF_SOURCE[:-1]):
+            for standing in self._standings(_any_of(SOURCE, sources)):
                 found.setdefault(standing.source, []).append(standing)
         return found
 
     def everything(self) -> Iterator[Standing]:
         """How every item was made, page by page."""
-        return self._standings(None, _OF_SOURCE[:-1])
+        return self._standings(None)
 
     def write(self, points: list[models.PointStruct]) -> None:
         """Store points, durably, before this returns."""
@@ -109,8 +108,8 @@ class Stored:
             part = cast("list[models.ExtendedPointId]", listed[start : start + _PAGE])
             self._client.delete(self._name, models.PointIdsList(points=part), wait=True)
 
-    def _standings(self, narrow: models.Filter | None, keys: list[str]) -> Iterator[Standing]:
-        for record in self._pages(narrow, models.PayloadSelectorInclude(include=keys)):
+    def _standings(self, narrow: models.Filter | None) -> Iterator[Standing]:
+        for record in self._pages(narrow, _MADE):
             if (standing := standing_of(record.payload or {})) is not None:
                 yield standing
 
