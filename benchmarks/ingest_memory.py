@@ -9,7 +9,9 @@ are 160 x 120 JPEGs, half are texts of 40 words, all made with a fixed seed befo
 store  the same number of points of the same shape, 64-d, written to the bare store: what the engine itself takes
 base   the peak of a process that opens the collection and adds the first ten files: Python, the libraries, the models
 peak   the peak of adding all of them
-ratio  peak ÷ that of the smallest size; 1 would be memory that does not depend on how much there is to add
+own    the highest of its anonymous memory, asked of Linux every 10 ms: what the system cannot take back, unlike the
+       pages of the store's files that the peak counts too
+ratio  peak, or own, ÷ that of the smallest size; 1 would be memory that does not depend on how much there is to add
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from rich.console import Console
 from rich.table import Table
 
 CHILD = """
-import resource, sys, time
+import resource, sys, threading, time
 from itertools import islice
 from pathlib import Path
 import octant
@@ -56,7 +58,16 @@ def store(path, size):
         ])
     client.close()
 
+def watch():
+    global own
+    while sys.platform == "linux":
+        status = open("/proc/self/status").read()
+        own = max(own, int(status.partition("RssAnon:")[2].split()[0]) * 1024)
+        time.sleep(0.01)
+
 folder, database, size, encoder = sys.argv[1:]
+own = 0
+threading.Thread(target=watch, daemon=True).start()
 schema = hashing() if encoder == "hashing" else None
 began = time.perf_counter()
 if encoder == "store":
@@ -67,7 +78,7 @@ else:
         report = collection.add(islice(files, int(size)))
         assert collection.count() == int(size) and not report.failed, report
 unit = 1 if sys.platform == "darwin" else 1024
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit, time.perf_counter() - began)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit, own, time.perf_counter() - began)
 """
 
 
@@ -87,12 +98,12 @@ def make(folder: Path, count: int) -> None:
             listed.write(f"{path}\n")
 
 
-def peak(folder: Path, size: int, encoder: str) -> tuple[int, float]:
-    """Add so many files in a fresh process; its peak in bytes, and the seconds it took."""
+def peak(folder: Path, size: int, encoder: str) -> tuple[int, int, float]:
+    """Add so many files in a fresh process: its peak in bytes, its own part of it (0 = unknown), and the seconds."""
     with tempfile.TemporaryDirectory() as database:
         command = [sys.executable, "-c", CHILD, str(folder), database, str(size), encoder]
-        bytes_, seconds = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.split()
-    return int(bytes_), float(seconds)
+        bytes_, own, seconds = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.split()
+    return int(bytes_), int(own), float(seconds)
 
 
 def main() -> None:
@@ -110,22 +121,32 @@ def main() -> None:
         base = {encoder: peak(folder, 10, encoder)[0] for encoder in encoders}
         for size in sizes:
             for encoder in encoders:
-                bytes_, seconds = peak(folder, size, encoder)
+                bytes_, own, seconds = peak(folder, size, encoder)
                 first = rows[encoder][0]["peak"] if rows[encoder] else bytes_
+                least = rows[encoder][0]["own"] if rows[encoder] else own
                 rows[encoder].append(
-                    {"items": size, "base": base[encoder], "peak": bytes_, "ratio": bytes_ / first, "seconds": seconds}
+                    {
+                        "items": size,
+                        "base": base[encoder],
+                        "peak": bytes_,
+                        "ratio": bytes_ / first,
+                        "own": own,
+                        "own ratio": own / least if least else 0.0,
+                        "seconds": seconds,
+                    }
                 )
     if options.json:
         print(json.dumps(rows, indent=2))
         return
     table = Table(title=f"peak memory of one add (aim: ratio near 1 from {sizes[0]} to {sizes[-1]} items)")
-    for column in ("encoder", "items", "base MB", "peak MB", "ratio", "items/s"):
+    for column in ("encoder", "items", "base MB", "peak MB", "ratio", "own MB", "own ratio", "items/s"):
         table.add_column(column, justify="left" if column == "encoder" else "right")
     for encoder, measured in rows.items():
         for row in measured:
             megabytes = (f"{row['base'] / 1e6:.0f}", f"{row['peak'] / 1e6:.0f}")
             speed = f"{row['items'] / row['seconds']:.0f}"
-            table.add_row(encoder, f"{row['items']:.0f}", *megabytes, f"{row['ratio']:.2f}", speed)
+            own = (f"{row['own'] / 1e6:.0f}", f"{row['own ratio']:.2f}") if row["own"] else ("unknown", "unknown")
+            table.add_row(encoder, f"{row['items']:.0f}", *megabytes, f"{row['ratio']:.2f}", *own, speed)
         table.add_section()
     Console().print(table)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from itertools import pairwise
@@ -21,7 +23,7 @@ from hypothesis import strategies as st
 from moving_media import COLOURS, chirp, film
 
 from octant.errors import MediaError
-from octant.media import Audio, Limits, Span, decode_audio
+from octant.media import Audio, Limits, Span, decode_audio, sound
 from octant.media.movie import Film, decode_frame, film_of, last_second, track_of
 from octant.media.signature import UNDECODABLE
 from octant.media.sound import sound_facts
@@ -400,3 +402,30 @@ def test_no_bytes_make_films_raise_anything_but_media_errors(content: bytes) -> 
 
 def test_every_kind_that_octant_cannot_decode_by_itself_names_the_extra() -> None:
     assert all("octant-search[video]" in reason and "ffmpeg" in reason for reason in UNDECODABLE.values())
+
+
+def test_a_header_is_read_once_for_as_long_as_the_file_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "tone.wav"
+    soundfile.write(path, np.zeros(RATE * 2), RATE)
+    os.utime(path, (1e9, 1e9))
+    past = time.time() + 10  # what changed just now may change again within one tick of the clock
+    monkeypatch.setattr(time, "time", lambda: past)
+    monkeypatch.setattr(time, "time_ns", lambda: int(past * 1e9))
+    read: list[Audio] = []
+    opened = sound._read_header  # pyright: ignore[reportPrivateUsage]
+
+    def counting(audio: Audio) -> sound.Header:
+        read.append(audio)
+        return opened(audio)
+
+    monkeypatch.setattr(sound, "_read_header", counting)
+    for _ in range(3):
+        assert sound.header_of(Audio(path)).frames == RATE * 2
+    assert len(read) == 1
+    with pytest.raises(MediaError, match="seconds"):
+        sound.header_of(Audio(path, limits=Limits(seconds=1)))
+    soundfile.write(path, np.zeros(RATE * 3), RATE)
+    assert sound.header_of(Audio(path)).frames == RATE * 3
+    assert len(read) == 2

@@ -14,7 +14,7 @@ from octant.errors import MediaError
 from octant.item import Skipped
 from octant.media import Audio, Media, Span, Text, decode_audio
 from octant.media.signature import MISTAKEN
-from octant.media.sound import open_sound
+from octant.media.sound import header_of
 
 __all__ = ["SUFFIXES", "AudioAdapter", "Transcriber", "require_end", "windows"]
 
@@ -93,8 +93,8 @@ class AudioAdapter:
         whole = Audio(file.path, limits=file.limits)
         # what is cut may be longer than its limit; what is decoded as a whole may not
         any_length = whole if window is None or self.split_at_silence else _of_any_length(whole)
-        with open_sound(any_length) as sound:
-            seconds, tags = sound.frames / sound.rate, _tags(sound.tags)
+        header = header_of(any_length)
+        seconds, tags = header.frames / header.rate, _tags(header.tags)
         if window is not None and seconds > window:
             require_end(any_length, seconds)  # before it is cut: a header may claim years
         spans = self._spans(whole, seconds, window)

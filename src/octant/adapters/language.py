@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import threading
+from itertools import islice
 from typing import Any
 
 __all__ = ["language_of"]
@@ -26,7 +27,7 @@ def language_of(text: str) -> str | None:
     if len(sample) > _SAMPLE:  # the beginning alone may be a licence, or a table
         half, middle = _SAMPLE // 2, len(sample) // 2
         sample = f"{sample[:half]}\n{sample[middle : middle + half]}"
-    if sum(character.isalpha() for character in sample) < _SHORTEST:
+    if len(list(islice(filter(str.isalpha, sample), _SHORTEST))) < _SHORTEST:
         return None
     code: str
     code, probability = _identifier().classify(sample)

@@ -151,14 +151,17 @@ Media = Text | Image | Audio
 
 def is_pillow(source: object) -> bool:
     """Tell a Pillow image without loading Pillow: whoever made one has loaded it."""
-    module = sys.modules.get("PIL.Image")
-    return module is not None and isinstance(source, module.Image)
+    return _is_of(source, "PIL.Image", "Image")
 
 
 def is_array(source: object) -> bool:
     """Tell a numpy array without loading numpy: whoever made one has loaded it."""
-    module = sys.modules.get("numpy")
-    return module is not None and isinstance(source, module.ndarray)
+    return _is_of(source, "numpy", "ndarray")
+
+
+def _is_of(source: object, module: str, name: str) -> bool:
+    kind = getattr(sys.modules.get(module), name, None)  # another thread may be halfway through loading it
+    return kind is not None and isinstance(source, kind)
 
 
 def _is_a(source: object, *kinds: type) -> bool:

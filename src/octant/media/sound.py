@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import math
+import os
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +15,7 @@ from octant.errors import MediaError
 from octant.media.kinds import Audio
 from octant.media.movie import track_blocks, track_of
 from octant.media.signature import MISTAKEN, UNDECODABLE, is_cut_off, mime_of
-from octant.media.source import open_source
+from octant.media.source import Known, open_regular, open_source, require_size
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     Samples = NDArray[np.float32]
 
-__all__ = ["Sound", "check_samples", "decode_audio", "one_channel", "open_sound", "sound_facts"]
+__all__ = ["Header", "Sound", "check_samples", "decode_audio", "header_of", "one_channel", "open_sound", "sound_facts"]
 
 _READABLE = {"audio/wav", "audio/flac", "audio/ogg", "audio/mpeg", "audio/aiff", "audio/basic", "audio/x-caf"}
 _WHOLE = {"int8", "int16", "int32", "uint8", "uint16"}
@@ -43,15 +45,21 @@ _AROUND = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
-    """An encoded sound, opened."""
+class Header:
+    """What an encoded sound says of itself."""
 
     rate: int
     frames: int
-    """Samples of each channel, as its header says."""
+    """Samples of each channel."""
     channels: int
     tags: Mapping[str, str]
     """As the file names them, such as title and artist."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sound(Header):
+    """An encoded sound, opened."""
+
     blocks: Callable[[int, int], Iterator[NDArray[Any]]]
     """Decode from one sample up to another: blocks of samples x channels. Once, while it is open."""
 
@@ -86,11 +94,30 @@ def sound_facts(audio: Audio) -> tuple[float, int, int]:
     MediaError when the sound cannot be read, is something else, or it, or its span, exceeds its limits.
     """
     if isinstance(audio.source, (bytes, Path)):
-        with open_sound(audio) as sound:
-            return sound.frames / sound.rate, sound.rate, sound.channels
+        header = header_of(audio)
+        return header.frames / header.rate, header.rate, header.channels
     rate = audio.rate or 1
     array = check_samples(audio, audio.source, rate)
     return len(array) / rate, rate, array.shape[1]
+
+
+_HEADERS = Known[Header](1024)  # an ingest reads up to 512 sources before it looks at the first of them
+
+
+def header_of(audio: Audio) -> Header:
+    """Read the header of a file or bytes, of a file once for as long as it is the same. Errors as of `open_sound`."""
+    if not isinstance(audio.source, Path):
+        return _read_header(audio)
+    with open_regular(audio.source, audio) as (_, status):
+        require_size(status.st_size, audio, audio.limits.bytes)
+    header = _HEADERS.of(audio.source, status, lambda: _read_header(audio))
+    _require_length(audio, header.frames, header.rate)  # it may have been read for other limits, or another span
+    return header
+
+
+def _read_header(audio: Audio) -> Header:
+    with open_sound(audio) as sound:
+        return Header(sound.rate, sound.frames, sound.channels, sound.tags)
 
 
 @contextmanager
@@ -127,7 +154,7 @@ def _by_libsndfile(audio: Audio, file: BinaryIO) -> Generator[Sound]:
     import soundfile
 
     try:
-        with soundfile.SoundFile(file) as opened:
+        with soundfile.SoundFile(_readable(file), closefd=False) as opened:
             if opened.frames >= _UNKNOWN_LENGTH:
                 remedy = "write it again: ffmpeg -i in.flac out.flac"
                 raise MediaError(audio, f"does not say how long it is, like all that is written to a pipe; {remedy}")
@@ -141,6 +168,14 @@ def _by_libsndfile(audio: Audio, file: BinaryIO) -> Generator[Sound]:
     except soundfile.LibsndfileError as error:
         reason = f"is damaged or cut off ({error.error_string.rstrip('.')}); export or download it again"
         raise MediaError(audio, reason) from error
+
+
+def _readable(file: BinaryIO) -> BinaryIO | int:
+    """What libsndfile reads: a file's descriptor where it can, for it would ask Python for a few bytes at a time."""
+    if os.name != "posix" or not isinstance(file, io.BufferedReader):
+        return file
+    os.lseek(file.fileno(), 0, os.SEEK_SET)  # the buffered file has read ahead
+    return file.fileno()
 
 
 def check_samples(audio: Audio, array: NDArray[Any], rate: int) -> NDArray[Any]:

@@ -10,15 +10,17 @@ import stat
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Generic, TypeVar
 
 from octant.errors import MediaError
 from octant.media.signature import HEAD
 
-__all__ = ["content_hash", "open_regular", "open_source", "read_bytes", "require_size", "why"]
+__all__ = ["Known", "content_hash", "open_regular", "open_source", "read_bytes", "require_size", "why"]
+
+T = TypeVar("T")
 
 _REASONS = {
     errno.ENOENT: "does not exist (any more); restore it or leave it out",
@@ -95,7 +97,7 @@ def content_hash(source: Path | bytes, about: object, limit: int) -> str:
         return hashlib.sha256(source).hexdigest()
     with open_regular(source, about) as (file, status):
         require_size(status.st_size, about, limit)
-        return _HASHES.of(source, file, status)
+        return _HASHES.of(source, status, lambda: hashlib.file_digest(file, "sha256").hexdigest())
 
 
 def require_size(size: int, about: object, limit: int) -> None:
@@ -118,22 +120,23 @@ def _without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
-class _Hashes:
-    """The hashes of the files that were read last, so that each of a file's many parts need not read all of it.
+class Known(Generic[T]):
+    """What was learned of the files that were read last, so that each of a file's many parts need not learn it anew.
 
     A file is the same while its place, size and times are. Times are coarse: what changed a moment ago may change
-    once more without showing it, so the hash of such a file is not kept (git calls such entries racy).
+    once more without showing it, so nothing is kept of such a file (git calls such entries racy).
     """
 
-    _MOST = 256
     _SETTLED = 2.0
     """Seconds without a change; FAT, the coarsest file system, counts in two."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = 256) -> None:
+        self._most = most
         self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[str, int, int, int, int, int], str] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, int, int, int, int, int], T] = OrderedDict()
 
-    def of(self, path: Path, file: io.BufferedReader, status: os.stat_result) -> str:
+    def of(self, path: Path, status: os.stat_result, learn: Callable[[], T]) -> T:
+        """What is known of a file, or is learned now."""
         # the change time tells files that were exchanged by a copy that keeps the modification time
         times = (status.st_mtime_ns, status.st_ctime_ns)
         key = (str(path), status.st_dev, status.st_ino, status.st_size, *times)
@@ -142,13 +145,13 @@ class _Hashes:
             if settled and key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        learned = learn()
         if settled:
             with self._lock:
-                self._kept[key] = digest
-                while len(self._kept) > self._MOST:
+                self._kept[key] = learned
+                while len(self._kept) > self._most:
                     self._kept.popitem(last=False)
-        return digest
+        return learned
 
 
-_HASHES = _Hashes()
+_HASHES = Known[str]()
