@@ -30,7 +30,8 @@ from rich.table import Table
 import octant
 from octant.encoder import Role
 from octant.media import Audio, Image, Media, Modality, Text
-from octant.query import Query, make_plans
+from octant.plan import make_plans
+from octant.query import Query
 from octant.schema import Schema
 
 ROUNDS = 3
@@ -99,7 +100,7 @@ def search_ratio(query: Media, into: Modality, schema: Schema, points: Sequence[
         def bare() -> None:
             [plan] = make_plans([asked], schema)
             [leg] = plan.legs
-            mine.client.query_points("b", query=leg.vector.tolist(), using=leg.field, limit=10, with_payload=True)  # type: ignore[union-attr]
+            mine.client.query_points("b", query=leg.ask(), using=leg.using, limit=10, with_payload=True)
 
         def search() -> None:
             mine.search(asked)

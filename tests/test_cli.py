@@ -19,6 +19,7 @@ from typer.testing import CliRunner, Result
 
 import octant
 from octant.cli import app
+from octant.filters import condition_of
 from octant.media import Modality
 from octant.report import Progress, Report
 
@@ -114,14 +115,14 @@ def test_a_where_value_is_all_that_it_may_mean(
     octant_("index", str(media), "-c", "mine")
     asked: list[object] = []
 
-    def search(self: object, query: object, *, into: object, where: object, limit: int) -> octant.Hits:
-        del self, query, into, limit
-        asked.append(where)
+    def search(self: object, query: octant.Query) -> octant.Hits:
+        del self
+        asked.append(query.where)
         return octant.Hits()
 
     monkeypatch.setattr(octant.Collection, "search", search)
     octant_("search", "dog", "-c", "mine", "--where", f"key={value}")
-    assert asked == [{"key": read}]
+    assert asked == [condition_of({"key": read})]
 
 
 def test_a_folder_that_is_named_like_a_number_is_found(octant_: Run, tmp_path: Path) -> None:
@@ -234,7 +235,7 @@ def test_a_collection_that_does_not_exist_names_those_that_do(octant_: Run, medi
     [
         (["search"], ["give one thing to look for"]),
         (["search", " "], ["empty"]),
-        (["search", "dog", "--image", "media/pets/red.png"], ["give one thing"]),
+        (["search", "--without", "dog", "--unlike", "cat"], ["give one thing"]),
         (["search", "--image", "nowhere.png"], ["nowhere.png"]),
         (["search", "dog", "--where", "folder"], ["KEY=VALUE"]),
         (["search", "dog", "--limit", "0"], ["limit"]),
@@ -425,3 +426,40 @@ def test_indexing_again_does_nothing_and_says_so(octant_: Run, media: Path) -> N
     assert "unchanged" in again.stdout
     report = json.loads(octant_("index", str(media), "-c", "mine", "--json").stdout)
     assert (report["points"], report["encoded"]) == (0, 0)
+
+
+def test_conditions_are_read_as_they_are_written(octant_: Run, media: Path) -> None:
+    octant_("index", "media", "-c", "mine")
+    for where in ("folder=pets", "folder = 'pets' and not name = 'red.png'", "name ~ 'puppy'"):
+        found = octant_("search", "a dog", "-c", "mine", "--where", where, "--json")
+        assert found.exit_code == 0, found.output
+        assert "puppy.txt" in names(found)
+        assert "kitchen.md" not in names(found)
+    told(octant_("search", "a dog", "-c", "mine", "--where", "folder < "), 2, "folder <")
+    told(octant_("search", "a dog", "-c", "mine", "--where", "foldr=pets"), 2, "did you mean 'folder'")
+
+
+def test_a_search_may_be_composed_counted_grouped_and_explained(octant_: Run, media: Path) -> None:
+    octant_("index", "media", "-c", "mine")
+    puppy = json.loads(octant_("search", "a puppy", "-c", "mine", "--into", "text", "--json").stdout)[0]["id"]
+    like = names(octant_("search", "--like", puppy, "-c", "mine", "--json"))
+    assert "puppy.txt" not in like
+    both = octant_("search", "a dog", "--image", "media/pets/red.png", "--without", "coffee", "-c", "mine", "--json")
+    assert both.exit_code == 0, both.output
+    assert set(names(both)[:2]) == {"puppy.txt", "red.png"}
+    explained = octant_("search", "a dog", "-c", "mine", "--explain", "--group-by", "folder")
+    assert explained.exit_code == 0, explained.output
+    assert "search" in explained.stdout
+    answer = json.loads(octant_("search", "a dog", "-c", "mine", "--explain", "--json").stdout)
+    assert answer["hits"][0]["explanation"]["legs"]
+    assert answer["plan"]["legs"]
+
+
+def test_how_fields_are_fused_can_be_chosen(octant_: Run, media: Path) -> None:
+    octant_("index", "media", "-c", "mine")
+    for fusion in ("rrf", "dbsf", "zscore", "relative"):
+        found = octant_("search", "a dog", "-c", "mine", "--fusion", fusion, "--offset", "0", "--json")
+        assert found.exit_code == 0, found.output
+        assert names(found)[0] == "puppy.txt"
+    told(octant_("search", "a dog", "-c", "mine", "--fusion", "rrf", "--threshold", "0.5"), 2, "threshold")
+    told(octant_("search", "a dog", "-c", "mine", "--field", "nose"), 3, "no field 'nose'")

@@ -6,14 +6,15 @@ from qdrant_client.http import models
 from schemas import words_schema
 
 from octant import Field, Image, MediaError, Modality, Query, Schema, Text, UnsupportedModality, starter
-from octant.query import condition, filter_of, make_plans
+from octant.filters import condition, filter_of
+from octant.plan import make_plans
 
 PIXELS = Image(np.zeros((2, 2, 3), dtype=np.uint8))
 
 
 def test_a_query_into_one_field_is_a_plain_search() -> None:
     [plan] = make_plans([Query(PIXELS, into=(Modality.AUDIO,), limit=3)], words_schema())
-    request = plan.request()
+    request = plan.request(plan.query.limit)
     assert request.using == "audio"
     assert request.prefetch is None
     assert request.limit == 3
@@ -21,7 +22,7 @@ def test_a_query_into_one_field_is_a_plain_search() -> None:
 
 def test_a_query_into_several_fields_is_one_request_fused_by_rrf_with_k_sent() -> None:
     [plan] = make_plans([Query(Text("red shoe"))], words_schema())
-    request = plan.request()
+    request = plan.request(plan.query.limit)
     assert isinstance(request.prefetch, list)
     assert {one.using for one in request.prefetch} == {"text", "words", "image", "audio"}
     assert request.query == models.RrfQuery(rrf=models.Rrf(k=60))
@@ -30,7 +31,7 @@ def test_a_query_into_several_fields_is_one_request_fused_by_rrf_with_k_sent() -
 
 def test_a_limit_deeper_than_the_candidates_takes_more_candidates() -> None:
     [plan] = make_plans([Query(Text("red shoe"), limit=200)], words_schema())
-    prefetch = plan.request().prefetch
+    prefetch = plan.request(plan.query.limit).prefetch
     assert isinstance(prefetch, list)
     assert {one.limit for one in prefetch} == {200}
 
@@ -38,7 +39,7 @@ def test_a_limit_deeper_than_the_candidates_takes_more_candidates() -> None:
 def test_the_filter_narrows_every_leg() -> None:
     [plan] = make_plans([Query(Text("shoe"), where={"folder": "pets"})], words_schema())
     wanted = models.Filter(must=[models.FieldCondition(key="folder", match=models.MatchValue(value="pets"))])
-    prefetch = plan.request().prefetch
+    prefetch = plan.request(plan.query.limit).prefetch
     assert isinstance(prefetch, list)
     assert all(one.filter == wanted for one in prefetch)
 
@@ -121,11 +122,11 @@ def test_what_is_no_more_similar_than_unrelated_things_has_no_part_in_a_fusion()
         Field("text", space, Modality.TEXT, floors={Modality.TEXT: 0.2}), Field("image", space, Modality.IMAGE)
     )
     [fused] = make_plans([Query(Text("red"))], schema)
-    prefetch = fused.request().prefetch
+    prefetch = fused.request(10).prefetch
     assert isinstance(prefetch, list)
     assert {one.using: one.score_threshold for one in prefetch} == {"text": 0.2, "image": None}
     [alone] = make_plans([Query(Text("red"), (Modality.TEXT,))], schema)
-    assert alone.request().score_threshold is None, "who names what to find sees the nearest, however far"
+    assert alone.request(10).score_threshold is None, "who names what to find sees the nearest, however far"
 
 
 def test_a_query_of_the_wrong_kind_is_told_at_once() -> None:
@@ -134,4 +135,4 @@ def test_a_query_of_the_wrong_kind_is_told_at_once() -> None:
     with pytest.raises(TypeError, match="tuple of Modality"):
         Query(Text("apple"), into="text")  # pyright: ignore[reportArgumentType]
     with pytest.raises(TypeError, match="where is a mapping"):
-        filter_of("in_stock")  # pyright: ignore[reportArgumentType]
+        filter_of(3)  # pyright: ignore[reportArgumentType]

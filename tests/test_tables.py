@@ -637,3 +637,24 @@ def test_pandas_gives_its_rows() -> None:
     assert found.ids == ["1"]
     assert found.items[0].metadata == {"id": 1, "n": 1.0}
     assert len(found.skipped) == 1
+
+
+def test_a_column_can_be_searched_and_filtered_by_where_it_is_named_in_both(tmp_path: Path) -> None:
+    path = tmp_path / "shop.csv"
+    path.write_text("sku,title,category,price\n1,oat drink,milk,3.10\n2,gala,apples,\n", "utf-8")
+    table = Table(path, id="sku", text=("title", "category"), metadata=("category", "price"), numbers=("price",))
+    first, second = [item for item in table.items() if isinstance(item, Item)]
+    assert set(first.media) == {"title", "category"}
+    assert first.metadata == {"category": "milk", "price": 3.1}
+    assert second.metadata == {"category": "apples"}
+
+
+def test_a_cell_that_is_no_number_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "shop.csv"
+    path.write_text("sku,title,price\n1,oat drink,cheap\n2,gala,0.5\n", "utf-8")
+    wrong, item = Table(path, id="sku", text=("title",), numbers=("price",)).items()
+    assert isinstance(wrong, ItemError)
+    assert "column 'price' holds 'cheap', not a number" in wrong.reason
+    assert isinstance(item, Item)
+    with pytest.raises(ValueError, match="metadata leaves out"):
+        Table(path, id="sku", text=("title",), metadata=("title",), numbers=("price",))

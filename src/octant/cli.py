@@ -9,22 +9,28 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from enum import StrEnum
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 import octant
-from octant.errors import OctantError, StoreError, TooManyDeletions
-from octant.media import DEFAULT_LIMITS, Audio, Image, Limits, Media, Modality, Text
+from octant.errors import FilterError, OctantError, StoreError, TooManyDeletions
+from octant.media import DEFAULT_LIMITS, Audio, Image, Limits, Modality, Text
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from octant.adapters.sources import Reading, Source
+    from octant.filters import Condition
+    from octant.fusion import Fusion
+    from octant.query import Asked
     from octant.report import Progress, Report
     from octant.stores import Client
 
@@ -56,6 +62,16 @@ ApiKey = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+
+
+class FusionName(StrEnum):
+    """How several fields become one ranking."""
+
+    RRF = "rrf"
+    DBSF = "dbsf"
+    ZSCORE = "zscore"
+    RELATIVE = "relative"
+    CALIBRATED = "calibrated"
 
 
 def main() -> None:
@@ -103,6 +119,9 @@ IdColumn = Annotated[
 ]
 TextColumn = Annotated[list[str] | None, typer.Option("--text", metavar="COLUMN", help="Column of texts.")]
 ImageColumn = Annotated[list[str] | None, typer.Option("--image", metavar="COLUMN", help="Column of photos' paths.")]
+NumberColumn = Annotated[
+    list[str] | None, typer.Option("--number", metavar="COLUMN", help="Column of numbers that a CSV file has as text.")
+]
 AudioColumn = Annotated[list[str] | None, typer.Option("--audio", metavar="COLUMN", help="Column of sounds' paths.")]
 Cache = Annotated[
     Path | None,
@@ -127,6 +146,7 @@ def index(
     text: TextColumn = None,
     image: ImageColumn = None,
     audio: AudioColumn = None,
+    number: NumberColumn = None,
     max_bytes: MaxBytes = DEFAULT_LIMITS.bytes,
     max_pixels: MaxPixels = DEFAULT_LIMITS.pixels,
     max_seconds: MaxSeconds = DEFAULT_LIMITS.seconds,
@@ -148,7 +168,7 @@ def index(
         _errors_told(),
         octant.open(collection, path=path, url=url, api_key=api_key if url else None, cache=cache) as opened,
     ):
-        sources = _sources([*(paths or []), *_retried(retry)], id_column, text, image, audio, limits)
+        sources = _sources([*(paths or []), *_retried(retry)], id_column, text, image, audio, number, limits)
         reading = _reading(include, exclude, limits, thumbnails)
         with _progress(opened, sources) as progress:
             report = opened.add(sources, reading, progress=progress)
@@ -179,6 +199,7 @@ def sync(
     text: TextColumn = None,
     image: ImageColumn = None,
     audio: AudioColumn = None,
+    number: NumberColumn = None,
     max_bytes: MaxBytes = DEFAULT_LIMITS.bytes,
     max_pixels: MaxPixels = DEFAULT_LIMITS.pixels,
     max_seconds: MaxSeconds = DEFAULT_LIMITS.seconds,
@@ -198,7 +219,7 @@ def sync(
             collection, path=path, url=url, api_key=api_key if url else None, cache=cache, create=not dry_run
         ) as opened,
     ):
-        sources = _sources(paths or [], id_column, text, image, audio, limits)
+        sources = _sources(paths or [], id_column, text, image, audio, number, limits)
         reading = _reading(include, exclude, limits, thumbnails)
         try:
             with _progress(opened, sources) as progress:
@@ -226,11 +247,37 @@ def search(
         list[Modality] | None,
         typer.Option(metavar="text|image|audio", help="What to find; may be given more than once."),
     ] = None,
+    like: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Look for what is like this item of the collection.")
+    ] = None,
+    unlike: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="And not like this item of the collection.")
+    ] = None,
+    without: Annotated[list[str] | None, typer.Option(metavar="TEXT", help="And not like this, in words.")] = None,
     where: Annotated[
         list[str] | None,
-        typer.Option(metavar="KEY=VALUE", help="Only items with this metadata; of one key given twice, either value."),
+        typer.Option(
+            metavar="CONDITION",
+            help='Only items of which this is true: folder=pets, or \'price < 20 and brand in ("acme", "b")\'. '
+            "All that are given must be; of KEY=VALUE with one key given twice, either value.",
+        ),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most this many hits.")] = 10,
+    offset: Annotated[int, typer.Option(min=0, help="Leave out so many of the best.")] = 0,
+    field: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Search these fields alone; `octant info` names them.")
+    ] = None,
+    fusion: Annotated[
+        FusionName | None, typer.Option(help="How several fields become one ranking.", show_default=False)
+    ] = None,
+    threshold: Annotated[float | None, typer.Option(help="Leave out what scores less.", show_default=False)] = None,
+    group_by: Annotated[
+        str | None, typer.Option(metavar="KEY", help="One hit for each value of this metadata key.")
+    ] = None,
+    facet: Annotated[
+        list[str] | None, typer.Option(metavar="KEY", help="Count the values of this metadata key, too.")
+    ] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Tell where each score comes from.")] = False,
     path: Database = None,
     url: Server = None,
     api_key: ApiKey = None,
@@ -240,23 +287,39 @@ def search(
     as_json: Json = False,
 ) -> None:
     """Find what is most like a text, an image or a sound."""
-    query, narrow = _query(text, image, audio), _where(where or [])
+    from octant.query import Query
+
+    with _errors_told():
+        narrow = _where(where or [])
+        query = Query(
+            _asked(text, image, audio, like or [], unlike or [], without or []),
+            tuple(into or ()),
+            narrow,
+            limit,
+            offset,
+            tuple(field or ()),
+            threshold=threshold,
+            fusion=None if fusion is None else _fusion(fusion),
+            group_by=group_by,
+            facets=tuple(facet or ()),
+            explain=explain,
+        )
     with (
         _errors_told(),
         octant.open(collection, path=path, url=url, api_key=api_key if url else None, create=False) as opened,
     ):
-        hits = opened.search(query, into=into or None, where=narrow, limit=limit)
+        hits = opened.search(query)
         if as_json:
-            _print_json(hits.as_dicts())
+            _print_json(hits.as_dict() if explain or facet or group_by else hits.as_dicts())
         else:
             _stdout().print(hits)
         if html is not None:
             from octant.show import Section, page
 
-            asked = text or str(image or audio)
+            asked = text or str(image or audio or ", ".join(like or []))
             html.write_text(page(f"octant: {asked}", [Section(f"{collection}: {asked}", hits)]), "utf-8")
             _hint(f"page written to {html}")
-        matching = opened.count(narrow) if not hits and narrow else None
+        matching = opened.count(narrow) if not hits and narrow is not None else None
     if matching == 0:
         _complain(
             f"no item in {collection!r} matches {' and '.join(where or [])}; leave --where out to see what is there"
@@ -388,6 +451,8 @@ def _errors_told() -> Generator[None]:
         yield
     except (typer.Exit, typer.Abort):
         raise
+    except FilterError as error:
+        _end(_USAGE, str(error))
     except OctantError as error:
         _end(_NOTHING, str(error))
     except ExceptionGroup as group:
@@ -438,26 +503,77 @@ def _print_json(value: object) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
 
-def _query(text: str | None, image: Path | None, audio: Path | None) -> Media:
-    given = [one for one in (text, image, audio) if one is not None]
-    if len(given) != 1:
-        _end(_USAGE, "give one thing to look for: a text, --image FILE or --audio FILE")
-    if text is not None:
-        if not text.strip():
-            _end(_USAGE, "the text to look for is empty")
-        return Text(text)
-    return Image(image) if image is not None else Audio(Path(str(audio)))
+def _asked(
+    text: str | None,
+    image: Path | None,
+    audio: Path | None,
+    like: Sequence[str],
+    unlike: Sequence[str],
+    without: Sequence[str],
+) -> Asked:
+    """What is looked for: one thing as it is, several as one composed question."""
+    from octant.query import ById, Composed, Example
+
+    if text is not None and not text.strip():
+        _end(_USAGE, "the text to look for is empty")
+    media: list[Example] = [
+        *([] if text is None else [Text(text)]),
+        *([] if image is None else [Image(image)]),
+        *([] if audio is None else [Audio(audio)]),
+    ]
+    near: list[Example] = [*media, *map(ById, like)]
+    far: list[Example] = [*map(Text, without), *map(ById, unlike)]
+    if not near:
+        _end(_USAGE, "give one thing to look for, or several: a text, --image FILE, --audio FILE, --like ID")
+    return near[0] if len(near) == 1 and not far else Composed(tuple(near), tuple(far))
 
 
-def _where(conditions: Sequence[str]) -> dict[str, Any] | None:
-    """Read KEY=VALUE; a value that reads as a JSON scalar is one, any other is a text."""
-    found: dict[str, list[Any]] = {}
-    for condition in conditions:
-        key, sign, value = condition.partition("=")
-        if not sign or not key:
-            _end(_USAGE, f"--where {condition}: write KEY=VALUE, such as --where folder=pets")
-        found.setdefault(key, []).extend(_readings(value))
-    return {key: values[0] if len(values) == 1 else values for key, values in found.items()} or None
+def _fusion(name: FusionName) -> Fusion:
+    from octant import fusion
+
+    made: dict[FusionName, type[Fusion]] = {
+        FusionName.RRF: fusion.RRF,
+        FusionName.DBSF: fusion.DBSF,
+        FusionName.ZSCORE: fusion.ZScore,
+        FusionName.RELATIVE: fusion.RelativeScore,
+        FusionName.CALIBRATED: fusion.Calibrated,
+    }
+    return made[name]()
+
+
+_COMPOSED = re.compile(r"\s(?:and|or|not|in)\s|[<>~]|=.*=")
+_PAIR = re.compile(r"(?P<key>[^\s=<>!~()]+)=(?P<value>(?!=).*)", re.DOTALL)
+
+
+def _where(conditions: Sequence[str]) -> Condition | None:
+    """Read conditions, and KEY=VALUE as a shell likes it, without quotes: a JSON scalar is one, any other is a text."""
+    from octant.filters import condition_of, parse
+
+    found: list[Condition] = []
+    pairs: dict[str, list[Any]] = {}
+    for one in conditions:
+        pair = _PAIR.fullmatch(one)
+        if pair is not None and (" " not in one or not (_reads(one) or _COMPOSED.search(one))):
+            pairs.setdefault(pair["key"], []).extend(_readings(pair["value"]))
+        else:
+            try:
+                found.append(parse(one))
+            except FilterError as error:
+                raise FilterError(f"{error}\n  or write KEY=VALUE, such as --where folder=pets") from None
+    if pairs:
+        read = condition_of({key: values[0] if len(values) == 1 else values for key, values in pairs.items()})
+        found.extend([] if read is None else [read])
+    return None if not found else reduce(lambda a, b: a & b, found)
+
+
+def _reads(condition: str) -> bool:
+    from octant.filters import parse
+
+    try:
+        parse(condition)
+    except FilterError:
+        return False
+    return True
 
 
 def _readings(value: str) -> list[str | int | float | bool]:
@@ -485,20 +601,27 @@ def _sources(
     text: Sequence[str] | None,
     image: Sequence[str] | None,
     audio: Sequence[str] | None,
+    number: Sequence[str] | None,
     limits: Limits,
 ) -> list[Source]:
     """The paths that were given; files of rows as tables, where their columns are named."""
     if not paths:
         _end(_USAGE, "give the files and folders: PATH...")
     if id_column is None:
-        if text or image or audio:
-            _end(_USAGE, "--text, --image and --audio name columns of a table; name its ids too: --id COLUMN")
+        if text or image or audio or number:
+            _end(_USAGE, "--text, --image, --audio and --number name columns of a table; name its ids too: --id COLUMN")
         return [one.expanduser() for one in paths]
     from octant.adapters.tables import SUFFIXES, Table
 
     return [
         Table(
-            p, id=id_column, text=tuple(text or ()), image=tuple(image or ()), audio=tuple(audio or ()), limits=limits
+            p,
+            id=id_column,
+            text=tuple(text or ()),
+            image=tuple(image or ()),
+            audio=tuple(audio or ()),
+            numbers=tuple(number or ()),
+            limits=limits,
         )
         if p.suffix.lower() in SUFFIXES
         else p

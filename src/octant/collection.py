@@ -8,32 +8,48 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+import time
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import asdict, dataclass, replace
 from itertools import takewhile
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from qdrant_client.http import models
 
 from octant.adapters import Reading, Source, arrivals, scopes
+from octant.answer import Answer, Think, View, Walk, answers, backgrounds, checked, page, planned
+from octant.calibrate import Backgrounds
 from octant.compute import offload
 from octant.errors import SchemaMismatch, StoreError
 from octant.ingest import Seen, ingest
-from octant.item import Item
-from octant.media import Media, Modality, Text
+from octant.item import Hit, Item
+from octant.media import Modality, Text
 from octant.payload import MODALITIES, SOURCE, item_from_payload, point_id
-from octant.query import Plan, Query, Where, filter_of, make_plans
+from octant.plan import Plan
+from octant.query import Asked, Query, Where, filter_of
 from octant.report import Progress, Report
 from octant.schema import Schema, Vectors
 from octant.show import Hits
 from octant.standing import Stored
 from octant.stores import AsyncClient, Client, Place
+from octant.stores.capabilities import Capabilities, capabilities_of, capabilities_of_async
 from octant.sync import sweep
 
 __all__ = ["AsyncCollection", "Collection", "FieldInfo", "Info", "Into"]
 
+T = TypeVar("T")
 Into = Modality | str | Iterable[Modality | str]
 _READING = Reading()
 
@@ -87,6 +103,8 @@ class Collection:
         self.schema = schema
         self.place = place
         self.remembered = remembered
+        self.view: View
+        """Set by `prepare`."""
 
     def prepare(self, *, create: bool = True) -> None:
         """Create the collection, or check that the stored one was built with this schema.
@@ -104,6 +122,8 @@ class Collection:
             )
         stored = self.client.get_collection(self.name)
         _check(self.name, self.schema, stored)
+        capabilities = capabilities_of(self.client, self.place)
+        self.view = _view(self, stored, capabilities)
         for key, kind in _missing_indexes(self.schema, stored).items():
             self.client.create_payload_index(self.name, key, kind)
 
@@ -122,7 +142,8 @@ class Collection:
         What cannot be read is reported and the rest stored. Once this returns, nothing of it is lost, whatever happens
         to the process; if it does not return, doing it again goes on from there.
         """
-        return self._run().add(sources, reading, batch_size, progress)
+        with self._changing():
+            return self._run().add(sources, reading, batch_size, progress)
 
     def sync(
         self,
@@ -140,30 +161,74 @@ class Collection:
         where more than the share `max_deleted` of the sources that lie there would go: a disk may not be mounted.
         With `dry_run` nothing is encoded, written or removed; the report says what would be.
         """
-        return self._run().sync(sources, reading, max_deleted, dry_run, batch_size, progress)
+        with self._changing():
+            return self._run().sync(sources, reading, max_deleted, dry_run, batch_size, progress)
+
+    @contextmanager
+    def _changing(self) -> Generator[None]:
+        """Forget what is known of the items, once they are others."""
+        try:
+            yield
+        finally:
+            self.view.forget()
 
     def _run(self) -> _Run:
         return _Run(Stored(self.client, self.name), self.schema, self.remembered)
 
     def search(
         self,
-        query: str | Media | Query,
+        query: str | Asked | Query,
         *,
         into: Into | None = None,
         where: Where | None = None,
         limit: int | None = None,
+        explain: bool = False,
     ) -> Hits:
-        """Find the items that are most like a text, an image or a sound.
+        """Find the items that are most like a text, an image, a sound, an item, or several of these.
 
-        A `str` is a text, never a path. `into` names the modalities to find, `where` narrows by payload.
+        A `str` is a text, never a path. `into` names the modalities to find, `where` narrows by payload; `Query` has
+        all else. With `explain` each hit says what every field made of it.
         """
-        return self.search_many([_query(query, into, where, limit)])[0]
+        return self.search_many([_query(query, into, where, limit, explain)])[0]
 
     def search_many(self, queries: Sequence[Query]) -> list[Hits]:
         """Answer many queries with one batch per encoder and one round trip."""
-        plans = make_plans(queries, self.schema)
-        answers = self.client.query_batch_points(self.name, [plan.request() for plan in plans])
-        return _hits(self.schema, plans, answers)
+        return [_hits(answer) for answer in self.run(answers(queries, self.view))]
+
+    def iterate(self, query: str | Asked | Query, *, page_size: int = 100) -> Iterator[Hit]:
+        """Go through all that a query finds, best first, each item once: a page at first, then more at a time.
+
+        `limit` and `offset` of a Query are not looked at. Raises ValueError for a query with rerankers or groups: these
+        judge a bounded number of hits.
+        """
+        plan = self.run(planned(_paged(query, page_size), self.view))
+        seen: set[str] = set()
+        # twice as many each time: a ranking can only be read from its beginning
+        while hits := self.run(page(plan, self.view, seen, max(page_size, len(seen)))):
+            yield from hits
+            seen.update(hit.id for hit in hits)
+
+    def plan(self, query: str | Asked | Query) -> Plan:
+        """Say what would be asked of the store: print it, or read it as data."""
+        return self.run(planned(_query(query), self.view))
+
+    def run(self, walk: Walk[T]) -> T:
+        """Take a walk: do what it asks for, step by step, and return what comes of it."""
+        try:
+            step = next(walk)
+            while True:
+                try:
+                    if isinstance(step, Think):
+                        result = step.work()
+                    else:
+                        result = getattr(self.client, step.method)(*step.args, **step.named)
+                except Exception as error:
+                    step = walk.throw(error)
+                else:
+                    step = walk.send(result)
+        except StopIteration as end:
+            value: T = end.value
+            return value
 
     def get(self, ids: Sequence[str]) -> list[Item]:
         """Read items by their ids; an id that is not there is left out.
@@ -177,9 +242,30 @@ class Collection:
         """Remove items by their ids, with all that was cut from them; an id that is not there is no error."""
         if points := _points_of(ids):
             self.client.delete(self.name, _with_parts(points, ids), wait=True)
+            self.view.forget()
+
+    def index_payload(self, key: str, kind: models.PayloadSchemaType | str) -> None:
+        """Index a payload key ("keyword", "integer", "float", "bool", "datetime", "geo", "text", "uuid").
+
+        Filters on it become fast, and facets can count it. A schema may name keys to index from the start.
+        """
+        self.client.create_payload_index(self.name, key, models.PayloadSchemaType(kind))
+
+    def calibrate(self) -> Backgrounds:
+        """Measure on a sample what unrelated things score in each field, and store it with the collection.
+
+        Searches over several fields are fused by how far scores stand above that. It is measured by itself at the first
+        such search, and again when the collection has grown to twice its size; do it here once a collection is filled,
+        so that every process starts from the same.
+        """
+        found = self.run(backgrounds(self.view, anew=True))
+        self.view.backgrounds, self.view.measured, self.view.looked = found, found.as_json(), time.monotonic()
+        self.client.update_collection(self.name, metadata=_with_backgrounds(self.schema, found))
+        return found
 
     def count(self, where: Where | None = None) -> int:
         """Count the items, or those that `where` matches."""
+        self.run(checked([where], self.view))
         return self.client.count(self.name, count_filter=filter_of(where), exact=True).count
 
     def info(self) -> Info:
@@ -210,6 +296,8 @@ class AsyncCollection:
         self.schema = schema
         self.place = place
         self.remembered = remembered
+        self.view: View
+        """Set by `prepare`."""
 
     async def prepare(self, *, create: bool = True) -> None:
         """Create the collection, or check that the stored one was built with this schema.
@@ -227,6 +315,8 @@ class AsyncCollection:
             )
         stored = await self.client.get_collection(self.name)
         _check(self.name, self.schema, stored)
+        capabilities = await capabilities_of_async(self.client, self.place)
+        self.view = _view(self, stored, capabilities)
         for key, kind in _missing_indexes(self.schema, stored).items():
             await self.client.create_payload_index(self.name, key, kind)
 
@@ -285,26 +375,64 @@ class AsyncCollection:
         except asyncio.CancelledError:
             cancelled.set()  # a thread cannot be stopped, but it can run out of work
             raise
+        finally:
+            self.view.forget()
 
     async def search(
         self,
-        query: str | Media | Query,
+        query: str | Asked | Query,
         *,
         into: Into | None = None,
         where: Where | None = None,
         limit: int | None = None,
+        explain: bool = False,
     ) -> Hits:
-        """Find the items that are most like a text, an image or a sound.
+        """Find the items that are most like a text, an image, a sound, an item, or several of these.
 
-        A `str` is a text, never a path. `into` names the modalities to find, `where` narrows by payload.
+        A `str` is a text, never a path. `into` names the modalities to find, `where` narrows by payload; `Query` has
+        all else. With `explain` each hit says what every field made of it.
         """
-        return (await self.search_many([_query(query, into, where, limit)]))[0]
+        return (await self.search_many([_query(query, into, where, limit, explain)]))[0]
 
     async def search_many(self, queries: Sequence[Query]) -> list[Hits]:
         """Answer many queries with one batch per encoder and one round trip."""
-        plans = await offload(make_plans, queries, self.schema)
-        answers = await self.client.query_batch_points(self.name, [plan.request() for plan in plans])
-        return _hits(self.schema, plans, answers)
+        return [_hits(answer) for answer in await self.run(answers(queries, self.view))]
+
+    async def iterate(self, query: str | Asked | Query, *, page_size: int = 100) -> AsyncIterator[Hit]:
+        """Go through all that a query finds, best first, each item once: a page at first, then more at a time.
+
+        `limit` and `offset` of a Query are not looked at. Raises ValueError for a query with rerankers or groups: these
+        judge a bounded number of hits.
+        """
+        plan = await self.run(planned(_paged(query, page_size), self.view))
+        seen: set[str] = set()
+        # twice as many each time: a ranking can only be read from its beginning
+        while hits := await self.run(page(plan, self.view, seen, max(page_size, len(seen)))):
+            for hit in hits:
+                yield hit
+            seen.update(hit.id for hit in hits)
+
+    async def plan(self, query: str | Asked | Query) -> Plan:
+        """Say what would be asked of the store: print it, or read it as data."""
+        return await self.run(planned(_query(query), self.view))
+
+    async def run(self, walk: Walk[T]) -> T:
+        """Take a walk: do what it asks for, step by step, and return what comes of it."""
+        try:
+            step = next(walk)
+            while True:
+                try:
+                    if isinstance(step, Think):
+                        result = await (asyncio.to_thread if step.may_wait else offload)(step.work)
+                    else:
+                        result = await getattr(self.client, step.method)(*step.args, **step.named)
+                except Exception as error:
+                    step = walk.throw(error)
+                else:
+                    step = walk.send(result)
+        except StopIteration as end:
+            value: T = end.value
+            return value
 
     async def get(self, ids: Sequence[str]) -> list[Item]:
         """Read items by their ids; an id that is not there is left out.
@@ -318,9 +446,30 @@ class AsyncCollection:
         """Remove items by their ids, with all that was cut from them; an id that is not there is no error."""
         if points := _points_of(ids):
             await self.client.delete(self.name, _with_parts(points, ids), wait=True)
+            self.view.forget()
+
+    async def index_payload(self, key: str, kind: models.PayloadSchemaType | str) -> None:
+        """Index a payload key ("keyword", "integer", "float", "bool", "datetime", "geo", "text", "uuid").
+
+        Filters on it become fast, and facets can count it. A schema may name keys to index from the start.
+        """
+        await self.client.create_payload_index(self.name, key, models.PayloadSchemaType(kind))
+
+    async def calibrate(self) -> Backgrounds:
+        """Measure on a sample what unrelated things score in each field, and store it with the collection.
+
+        Searches over several fields are fused by how far scores stand above that. It is measured by itself at the first
+        such search, and again when the collection has grown to twice its size; do it here once a collection is filled,
+        so that every process starts from the same.
+        """
+        found = await self.run(backgrounds(self.view, anew=True))
+        self.view.backgrounds, self.view.measured, self.view.looked = found, found.as_json(), time.monotonic()
+        await self.client.update_collection(self.name, metadata=_with_backgrounds(self.schema, found))
+        return found
 
     async def count(self, where: Where | None = None) -> int:
         """Count the items, or those that `where` matches."""
+        await self.run(checked([where], self.view))
         return (await self.client.count(self.name, count_filter=filter_of(where), exact=True)).count
 
     async def info(self) -> Info:
@@ -425,14 +574,28 @@ def _with_parts(points: list[models.ExtendedPointId], ids: Sequence[str]) -> mod
     return models.FilterSelector(filter=models.Filter(should=[own, parts]))
 
 
-def _query(query: str | Media | Query, into: Into | None, where: Where | None, limit: int | None) -> Query:
+def _query(
+    query: str | Asked | Query,
+    into: Into | None = None,
+    where: Where | None = None,
+    limit: int | None = None,
+    explain: bool = False,
+) -> Query:
     if isinstance(query, Query):
         if (into, where, limit) != (None, None, None):
             raise TypeError("a Query says itself what to find: set into, where and limit there, not in search()")
-        return query
-    media = Text(query) if isinstance(query, str) else query
+        return replace(query, explain=True) if explain else query
+    asked = Text(query) if isinstance(query, str) else query
     wanted = [into] if isinstance(into, str) else list(into or ())
-    return Query(media, tuple(_modality(one) for one in wanted), where, 10 if limit is None else limit)
+    most = 10 if limit is None else limit
+    return Query(asked, tuple(_modality(one) for one in wanted), where, most, explain=explain)
+
+
+def _paged(query: str | Asked | Query, page_size: int) -> Query:
+    asked = _query(query)
+    if asked.rerank or asked.group_by is not None or asked.facets:
+        raise ValueError("iterate() goes through plain hits: rerankers, groups and facets are for search()")
+    return replace(asked, limit=page_size, offset=0)
 
 
 def _points_of(ids: Sequence[str]) -> list[models.ExtendedPointId]:
@@ -441,7 +604,7 @@ def _points_of(ids: Sequence[str]) -> list[models.ExtendedPointId]:
     return [point_id(one) for one in ids]
 
 
-def _missing_indexes(schema: Schema, stored: models.CollectionInfo) -> dict[str, models.PayloadSchemaType]:
+def _missing_indexes(schema: Schema, stored: models.CollectionInfo) -> dict[str, models.PayloadFieldSchema]:
     """Say which payload indexes are still to be made: a crash can fall between a collection and its indexes."""
     return {key: kind for key, kind in schema.payload_indexes().items() if key not in stored.payload_schema}
 
@@ -453,11 +616,32 @@ def _modality(name: Modality | str) -> Modality:
         raise ValueError(f"into={name!r} is no modality; choose from {', '.join(Modality)}") from None
 
 
-def _hits(schema: Schema, plans: Sequence[Plan], answers: Sequence[models.QueryResponse]) -> list[Hits]:
-    return [
-        Hits([schema.hit(point) for point in answer.points], plan.query.media, fused=len(plan.legs) > 1)
-        for plan, answer in zip(plans, answers, strict=True)
-    ]
+def _hits(answer: Answer) -> Hits:
+    return Hits(
+        answer.hits,
+        answer.plan.query.media,
+        fused=answer.plan.fused,
+        groups=answer.groups,
+        facets=answer.facets,
+        plan=answer.plan,
+        seconds=answer.seconds,
+        notes=answer.notes,
+    )
+
+
+def _view(collection: Collection | AsyncCollection, stored: models.CollectionInfo, capabilities: Capabilities) -> View:
+    """What searches know of the collection, from what the store says of it."""
+    for text in collection.schema.texts.values():
+        for feature in text.features:
+            capabilities.need(feature)
+    measured = (stored.config.metadata or {}).get("octant", {}).get("backgrounds")
+    return View(collection.name, collection.schema, capabilities, measured=measured)
+
+
+def _with_backgrounds(schema: Schema, measured: Backgrounds) -> dict[str, Any]:
+    """The metadata of the collection, with what was measured."""
+    said = schema.metadata()
+    return {"octant": {**said["octant"], "backgrounds": measured.as_json()}}
 
 
 def _check(name: str, schema: Schema, stored: models.CollectionInfo) -> None:

@@ -39,6 +39,7 @@ def open(
     Raises SchemaMismatch where the collection was built otherwise, StoreLocked where another process has the database
     open, StoreError where the collection does not exist and `create` is false.
     """
+    _require_name(name)
     directory = _directory(name, path, url, create=create)
     chosen = schema or starter()
     client = share(directory, worker=worker) if directory else open_store(url=url, api_key=api_key)
@@ -62,6 +63,7 @@ async def open_async(
     cache: Path | str | None = None,
 ) -> AsyncCollection:
     """Open a collection for asyncio; as `open`, and the embedded store is always a process of its own."""
+    _require_name(name)
     directory = _directory(name, path, url, create=create)
     chosen = schema or starter()
     client = await (share_async(directory) if directory else open_async_store(url=url, api_key=api_key))
@@ -108,6 +110,12 @@ def require_database(directory: Path | None) -> None:
         raise StoreError(
             f"no database in {directory}; `octant index PATH...` makes one, --path (path=) names another directory"
         )
+
+
+def _require_name(name: str) -> None:
+    given: object = name  # callers without a type checker give anything
+    if not isinstance(given, str):
+        raise TypeError(f"a collection has a name, such as 'mine', not {given!r}; a database goes to path=")
 
 
 def _directory(name: str, path: Path | str | None, url: str | None, *, create: bool) -> Path | None:

@@ -5,6 +5,8 @@ OctantError
   ItemError            an item cannot become a point as it is; carries .item_id
   UnsupportedModality  no encoder takes this medium; carries .modality
   SchemaMismatch       the stored collection was built otherwise; carries .differences
+  FilterError          a filter cannot be read, or asks for what no item has (a ValueError as well)
+  RerankError          a reranker failed; its own error is the cause; carries .reranker
   StoreError           the store refused or did not answer; the client's own error is the cause
     StoreLocked        another process has the database open; carries .path
   TooManyDeletions     a sync would remove more than it may; carries .report, .vanished, .sources
@@ -20,10 +22,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 __all__ = [
+    "FilterError",
     "ItemError",
     "MediaError",
     "MissingExtra",
     "OctantError",
+    "RerankError",
     "SchemaMismatch",
     "StoreError",
     "StoreLocked",
@@ -74,6 +78,18 @@ class SchemaMismatch(OctantError):
             f"(`octant delete -c {collection}`), or open it with the schema that it was built with"
         )
         self.differences = tuple(differences)
+
+
+class FilterError(OctantError, ValueError):
+    """A filter cannot be read, or asks for what no item has."""
+
+
+class RerankError(OctantError):
+    """A reranker failed; its own error is the cause."""
+
+    def __init__(self, reranker: str, reason: str) -> None:
+        super().__init__(f"reranker {reranker!r}: {reason}")
+        self.reranker = reranker
 
 
 class StoreError(OctantError):

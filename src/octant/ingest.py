@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 from urllib.parse import unquote, urlsplit
 
 from qdrant_client.http import models
@@ -28,7 +28,7 @@ from octant.errors import ItemError, MediaError, MissingExtra
 from octant.item import Item, Origin, Skipped
 from octant.media import Audio, Image, Media, Text, data_url, decode_audio, decode_image, describe, thumbnail
 from octant.media.facts import dominant_colours, perceptual_hash
-from octant.payload import content_in, facts_of, media_of, payload_of, point_id, standing_of, with_facts
+from octant.payload import Standing, content_in, facts_of, media_of, payload_of, point_id, standing_of, with_facts
 from octant.report import Progress, Report
 from octant.schema import Prepared, Schema, Vectors
 from octant.standing import Found, Stored
@@ -161,6 +161,8 @@ class _Run:
 
     def whole(self, arrivals: Iterable[Arrival]) -> Report:
         readers = ThreadPoolExecutor(_READERS, thread_name_prefix="octant-read")
+        # of their own: what is looked at next must not queue behind what is decoded for later
+        decoders = ThreadPoolExecutor(_READERS, thread_name_prefix="octant-decode")
         writer = ThreadPoolExecutor(1, thread_name_prefix="octant-upsert")
         writing: _Writing | None = None
         try:
@@ -170,7 +172,7 @@ class _Run:
             described = _ahead(
                 readers, self._describe, self._items(read), few, _is_more_than_text, lambda given: _carried(given[0])
             )
-            loaded = _ahead(readers, self._load, self._judged(described), most, _is_to_decode, self._to_hold)
+            loaded = _ahead(decoders, self._load, self._judged(described), most, _is_to_decode, self._to_hold)
             windows = self._windows(loaded)
             while True:
                 with self._timed("read"):
@@ -187,6 +189,7 @@ class _Run:
                 self._clean()
         finally:
             readers.shutdown(cancel_futures=True)
+            decoders.shutdown(cancel_futures=True)
             writer.shutdown()
         self.current = ""
         self._tell()
@@ -281,7 +284,7 @@ class _Run:
                 self._left_out(one)
                 self._keep(_origin(more).source, more.id)  # what stands of it is better than nothing
             # no more at once than a window takes: what comes slowly is not kept waiting for the rest of a group
-            if len(group) >= self.window or weight >= _WINDOW:
+            if self.fresh or len(group) >= self.window or weight >= _WINDOW:
                 yield from self._compared(group)
                 group, weight = [], 0
         yield from self._compared(group)
@@ -301,20 +304,18 @@ class _Run:
             return
         with self._timed("lookup"):
             found = self.stored.items([prepared.item.id for prepared, _ in group])
+            owns = [_own(prepared) for prepared, _ in group]
             new = {
-                own.content
-                for prepared, _ in group
-                if (own := _own(prepared)).id not in found or _differs(found[own.id], own.content, self.model)
+                own.content for own in owns if own.id not in found or _differs(found[own.id], own.content, self.model)
             }
             alike = self.stored.alike(sorted(new), self.model)
-            again = [one.standing.id for p, _ in group if (one := found.get(p.item.id)) and self._is_stale(one, p)]
+            again = [own.id for own in owns if (one := found.get(own.id)) and self._is_stale(one, own)]
             vectors = self.stored.items(again, vectors=True)
-        for prepared, last in group:
-            own = _own(prepared)
+        for (prepared, last), own in zip(group, owns, strict=True):
             if own.id in found and (taken := _is_another_row(found[own.id].standing.source, own.source)):
                 self._left_out(_Failed.of(ItemError(prepared.item.id, taken)))
                 continue
-            judged = self._fate(prepared, last, found, alike, vectors)
+            judged = self._fate(prepared, own, last, found, alike, vectors)
             several = own.parts > 1 or (own.id in found and found[own.id].standing.parts != own.parts)
             if several or own.source in self.suspects:
                 self._keep(own.source, own.id)
@@ -327,41 +328,40 @@ class _Run:
             else:
                 yield judged
 
-    def _is_stale(self, there: Found, prepared: Prepared) -> bool:
+    def _is_stale(self, there: Found, own: Standing) -> bool:
         """Whether the vectors of a stored item are right, and something else that it says is not."""
-        own = _own(prepared)
         return not _differs(there, own.content, self.model) and there.standing != own
 
     def _fate(
         self,
         prepared: Prepared,
+        own: Standing,
         last: bool,
         found: Mapping[str, Found],
         alike: Mapping[str, Found],
         vectors: Mapping[str, Found],
     ) -> _Judged | None:
         """What is to be done with an item; None where it stands as it is."""
-        own = _own(prepared)
         there = found.get(own.id)
         if there is not None and not _differs(there, own.content, self.model):
             if there.standing == own:
                 return None
             same = (there.standing.rest, there.standing.thumbnails) == (own.rest, own.thumbnails)
             fate = "unchanged" if same else "updated"
-            return self._taking(vectors.get(own.id), prepared, fate, last)
+            return self._taking(vectors.get(own.id), prepared, own, fate, last)
         twin = alike.get(own.content)
         fate = "added" if there is None else "updated"
         if twin is not None and there is None and is_gone(twin.standing.source):
             fate = "moved"
             if self.seen is not None:
                 self.seen.taken.add(twin.standing.id)
-        return self._taking(twin, prepared, fate, last)
+        return self._taking(twin, prepared, own, fate, last)
 
-    def _taking(self, twin: Found | None, prepared: Prepared, fate: str, last: bool) -> _Judged:
+    def _taking(self, twin: Found | None, prepared: Prepared, own: Standing, fate: str, last: bool) -> _Judged:
         """Take over the vectors of an item of the same content; and what was learned of it, where that suffices."""
         if twin is None or twin.vectors is None:
             return _Judged(prepared, fate, last)
-        same = twin.standing.thumbnails == _own(prepared).thumbnails
+        same = twin.standing.thumbnails == own.thumbnails
         return _Judged(prepared, fate, last, twin.vectors, facts_of(twin.payload) if same else None)
 
     def _load(self, judged: _Judged) -> _Judged | Skipped:
@@ -463,10 +463,12 @@ class _Run:
                     self._left_out(_Failed.of(ItemError(one.prepared.item.id, point.reason), one.prepared.item))
                     continue
                 vectors = point.vector  # type: ignore[assignment]
-            payload = with_facts(one.prepared.payload, one.facts or {})
-            points.append(
-                (models.PointStruct(id=point_id(one.prepared.item.id), vector=vectors or {}, payload=payload), one)
+            payload = with_facts(one.prepared.payload, one.facts) if one.facts else one.prepared.payload
+            # not checked again: the payload is made of plain values, the vectors were checked or were stored
+            point = models.PointStruct.model_construct(
+                id=point_id(one.prepared.item.id), vector=vectors or {}, payload=payload
             )
+            points.append((point, one))
         self.current = _source(window[-1].prepared.item)
         return points, [_origin(one.prepared.item).source for one in window if one.last]
 
@@ -583,13 +585,16 @@ def _ahead(
 ) -> Iterator[B]:
     """Map in order, so many ahead of the consumer as may wait, so that memory does not grow with the corpus.
 
-    What `is_work` denies is so little that handing it to a thread would cost more.
+    What `is_work` denies is so little that handing it to a thread would cost more. Where the next one is ready, no
+    more than two are asked for: when more may wait than before, the consumer does not wait for all of them.
     """
     waiting: deque[tuple[Future[B] | None, A, int]] = deque()
     weight = 0
     ended = False
     while True:
-        while not ended and len(waiting) < most() and weight < _WINDOW:
+        asked = 0
+        while not ended and len(waiting) < most() and weight < _WINDOW and (asked < 2 or not _is_ready(waiting[0][0])):
+            asked += 1
             for one in given:
                 heavy = weigh(one)
                 weight += heavy
@@ -602,6 +607,10 @@ def _ahead(
         made, one, heavy = waiting.popleft()
         weight -= heavy
         yield work(one) if made is None else made.result()
+
+
+def _is_ready(made: Future[Any] | None) -> bool:
+    return made is None or made.done()
 
 
 def _carried(given: Item | Deferred) -> int:
@@ -639,8 +648,8 @@ class _Failed(Skipped):
         return cls(str(source) if isinstance(source, Path | str) else repr(error.media), error.reason)
 
 
-def _own(prepared: Prepared) -> Any:
-    return standing_of(prepared.payload)
+def _own(prepared: Prepared) -> Standing:
+    return cast("Standing", standing_of(prepared.payload))  # octant made it, so there is one
 
 
 def _origin(item: Item) -> Origin:

@@ -1,4 +1,4 @@
-"""What goes in (Item), what comes out (Hit), and what was left out (Skipped)."""
+"""What goes in (Item), what comes out (Hit, and its Explanation), and what was left out (Skipped)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from octant.media import Audio, Image, Media, Modality, Text
 
-__all__ = ["Hit", "Item", "Metadata", "Origin", "Skipped"]
+__all__ = ["Explanation", "Hit", "Item", "LegScore", "Metadata", "Origin", "Skipped", "StageScore"]
 
 Metadata = Mapping[str, Any]
 
@@ -58,6 +58,44 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class LegScore:
+    """What one leg of a search gave to a hit's score."""
+
+    field: str
+    raw: float | None
+    """The score in that field; None where the item was not among its candidates."""
+    rank: int | None
+    """Its place among the candidates, from 1."""
+    normalised: float
+    """What the fusion made of them: a reciprocal rank, a share, standard deviations."""
+    weight: float
+    contribution: float
+    """What it adds to the fused score: the contributions of the legs sum up to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageScore:
+    """What a reranker made of a hit."""
+
+    name: str
+    score: float | None
+    """None where it was not among the reranker's candidates."""
+    before: int
+    after: int
+    """Its ranks, from 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Where a hit's score and place come from."""
+
+    fused: float
+    """The score of the search, before rerankers."""
+    legs: tuple[LegScore, ...]
+    stages: tuple[StageScore, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """An item that was found."""
 
@@ -67,6 +105,8 @@ class Hit:
     """Higher is better. A similarity where one field answered; a fused rank score where several did."""
     payload: Metadata = field(default_factory=dict[str, Any])
     """The point's payload as stored: the item's metadata, and what octant noted about its media."""
+    explanation: Explanation | None = None
+    """Where the score comes from, if the query asked for it."""
 
     @property
     def id(self) -> str:

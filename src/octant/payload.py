@@ -21,7 +21,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, time
 from math import isfinite
@@ -37,9 +37,11 @@ from octant.media.parts import fields_of, image_part_from
 __all__ = [
     "CONTENT",
     "MADE",
+    "MEDIA",
     "MODALITIES",
     "SOURCE",
     "Standing",
+    "StoredMedia",
     "content_in",
     "content_of",
     "facts_of",
@@ -48,11 +50,13 @@ __all__ = [
     "payload_of",
     "point_id",
     "standing_of",
+    "text_key",
     "thumbnails_of",
     "with_facts",
 ]
 
 MODALITIES = "octant.modalities"
+MEDIA = "octant.media"
 SOURCE = "octant.source"
 CONTENT = "octant.content"
 MADE = ("octant.id", SOURCE, "octant.stamp", "octant.parts", CONTENT, "octant.model")
@@ -95,6 +99,11 @@ def payload_of(
         "thumbnails": thumbnails if any(isinstance(medium, Image) for medium in item.media.values()) else None,
     }
     return {**metadata, _OWN: {key: value for key, value in own.items() if value is not None}}
+
+
+def text_key(medium: str) -> str:
+    """The payload key of the text of a medium of this name, for filters and text indexes."""
+    return f'{MEDIA}."{medium}".text'
 
 
 def with_facts(payload: Mapping[str, Any], facts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -163,9 +172,40 @@ def item_from_payload(payload: Mapping[str, Any], point: str) -> Item:
 
     `point` is the point's id, which names the item of a point that octant did not make.
     """
-    media = {name: medium for name, entry in media_of(payload).items() if (medium := _medium(entry)) is not None}
     metadata = {key: value for key, value in payload.items() if key != _OWN}
-    return Item(payload.get(_OWN, {}).get("id", point), media, metadata)
+    own: Mapping[str, Any] = payload.get(_OWN, {})
+    # what was stored was checked when it was added: hits are many, and most of their media are not looked at
+    item = object.__new__(Item)
+    for name, value in (
+        ("id", own.get("id", point)),
+        ("media", StoredMedia(own.get("media", {}))),
+        ("metadata", metadata),
+        ("origin", None),
+    ):
+        object.__setattr__(item, name, value)
+    return item
+
+
+class StoredMedia(Mapping[str, Media]):
+    """The media of a stored item that can be had back, each made when it is first asked for."""
+
+    def __init__(self, entries: Mapping[str, Mapping[str, Any]]) -> None:
+        self._entries = {name: one for name, one in entries.items() if "text" in one or "source" in one}
+        self._made: dict[str, Media] = {}
+
+    def __getitem__(self, name: str) -> Media:
+        if name not in self._made:
+            self._made[name] = _medium(self._entries[name])
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
 
 
 def media_of(payload: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -255,12 +295,10 @@ def _entry(medium: Media, described: Description) -> dict[str, Any]:
     return {key: value for key, value in noted.items() if value is not None}
 
 
-def _medium(entry: Mapping[str, Any]) -> Media | None:
+def _medium(entry: Mapping[str, Any]) -> Media:
     modality = Modality(entry["modality"])
     if modality is Modality.TEXT:
         return Text(entry["text"])
-    if "source" not in entry:
-        return None
     path, part = Path(entry["source"]), entry.get("part")
     if modality is Modality.IMAGE:
         return Image(path, part=None if part is None else image_part_from(part))

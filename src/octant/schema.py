@@ -11,12 +11,14 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 from qdrant_client.http import models
+from qdrant_client.local.payload_value_extractor import value_by_key
 
 from octant.encoder import Budget, Role
 from octant.errors import ItemError, MediaError
 from octant.item import Hit, Item, Origin
+from octant.lexical import TextIndex
 from octant.media import Media, Modality, Text, fingerprint
-from octant.payload import CONTENT, MODALITIES, SOURCE, item_from_payload, point_id
+from octant.payload import CONTENT, MODALITIES, SOURCE, item_from_payload, media_of, point_id
 from octant.space import Space
 from octant.vectors import Kind, Sparse, Vector
 
@@ -116,13 +118,18 @@ class Prepared:
 
 
 class Schema:
-    """The fields of a collection, and the payload keys that are indexed for filters."""
+    """The fields of a collection, the payload keys whose words are searched, and those that are indexed for filters."""
 
-    def __init__(self, *fields: Field, indexed: Mapping[str, models.PayloadSchemaType] | None = None) -> None:
-        if len({f.name for f in fields}) != len(fields) or not fields:
+    def __init__(
+        self, *fields: Field | TextIndex, indexed: Mapping[str, models.PayloadSchemaType] | None = None
+    ) -> None:
+        if len({f.name for f in fields}) != len(fields) or not any(isinstance(f, Field) for f in fields):
             raise ValueError(f"a schema needs fields of different names, not {[f.name for f in fields]}")
-        self.fields: Mapping[str, Field] = {f.name: f for f in fields}
+        self.fields: Mapping[str, Field] = {f.name: f for f in fields if isinstance(f, Field)}
+        self.texts: Mapping[str, TextIndex] = {f.name: f for f in fields if isinstance(f, TextIndex)}
         self._indexed = dict(indexed or {})
+        if twice := [text.key for text in self.texts.values() if text.key in self._indexed]:
+            raise ValueError(f"key {twice[0]!r} is indexed as a text index already; leave it out of indexed=")
 
     def check(self, item: Item) -> None:
         """Raise ItemError where no field takes any of the item's media, or the choice is open."""
@@ -198,6 +205,8 @@ class Schema:
                         else:
                             found.setdefault(one.place, []).append(vector)
                     for i, several in found.items():
+                        if all(isinstance(one, Sparse) and not one.indices for one in several):
+                            continue  # a text without words: stores count such a vector differently
                         many = f.several is Several.MULTIVECTOR
                         vectors[i][f.name] = to_qdrant(np.stack(cast("list[Any]", several)) if many else several[0])
         return [
@@ -205,6 +214,16 @@ class Schema:
             or models.PointStruct(id=point_id(one.item.id), vector=cast("dict[str, Any]", vector), payload=one.payload)
             for i, (one, vector) in enumerate(zip(batch, vectors, strict=True))
         ]
+
+    def taking_part(self, payload: Mapping[str, Any]) -> list[str]:
+        """The fields in which a point of this payload has a vector."""
+        media = {name: entry["modality"] for name, entry in media_of(payload).items()}
+        fields = [
+            f.name
+            for f in self.fields.values()
+            if (f.modality in media.values() if f.of is None else media.get(f.of) == f.modality)
+        ]
+        return [*fields, *(text.name for text in self.texts.values() if value_by_key(dict(payload), text.key))]
 
     def hit(self, point: models.ScoredPoint) -> Hit:
         payload = point.payload or {}
@@ -223,12 +242,15 @@ class Schema:
         }
 
     def sparse_config(self) -> dict[str, models.SparseVectorParams]:
-        idf = models.SparseVectorParams(modifier=models.Modifier.IDF)
-        return {f.name: idf for f in self.fields.values() if f.space.kind is Kind.SPARSE}
+        return {
+            f.name: models.SparseVectorParams(modifier=models.Modifier.IDF if f.space.spec(f.modality).idf else None)
+            for f in self.fields.values()
+            if f.space.kind is Kind.SPARSE
+        }
 
-    def payload_indexes(self) -> dict[str, models.PayloadSchemaType]:
+    def payload_indexes(self) -> dict[str, models.PayloadFieldSchema]:
         own = dict.fromkeys((MODALITIES, SOURCE, CONTENT), models.PayloadSchemaType.KEYWORD)
-        return {**own, **self._indexed}
+        return {**own, **self._indexed, **{text.key: text.index_params() for text in self.texts.values()}}
 
     def model(self) -> str:
         """Name what turns items into vectors here, in 16 hex digits: payloads carry it."""

@@ -20,7 +20,7 @@ class Space:
 
     def __init__(self, name: str, *encoders: Encoder[Any], distance: Distance = Distance.COSINE) -> None:
         specs = [encoder.spec for encoder in encoders]
-        if len({(spec.kind, spec.dim) for spec in specs}) != 1:
+        if len({(spec.kind, spec.dim, spec.idf) for spec in specs}) != 1:
             raise ValueError(f"space {name!r} needs encoders of one kind and one dim, not {specs}")
         if len({spec.modality for spec in specs}) != len(specs):
             raise ValueError(f"space {name!r} takes one encoder per modality, not {specs}")

@@ -70,7 +70,8 @@ class Table:
 
     `source` is the path of a .csv, .tsv, .jsonl, .ndjson or .parquet file (UTF-8; Parquet: pip install
     'octant-search[tables]'), a split of a Hugging Face dataset, or any iterable of mappings. `text`, `image` and
-    `audio` name the columns of the media, `metadata` those of the metadata (None: all others). An image or a sound is
+    `audio` name the columns of the media, `metadata` those of the metadata (None: all others; a column that is searched
+    and filtered by is named in both). An image or a sound is
     bytes, a data URL, a path below `root`, a Pillow image, an array, a (samples, rate) pair, or a mapping as datasets
     have it. A row without an id, of an id that was there before, or with a cell that cannot be read becomes an
     ItemError; the others go on. An empty cell is no medium and no metadata.
@@ -85,6 +86,8 @@ class Table:
     image: Sequence[str] = ()
     audio: Sequence[str] = ()
     metadata: Sequence[str] | None = None
+    numbers: Sequence[str] = ()
+    """Columns of metadata whose texts are numbers, as a CSV file has them: "19.90" becomes 19.9."""
     root: Path | None = None
     """The folder of the paths in cells, by default the file's own; nothing outside it is read."""
     name: str | None = None
@@ -92,7 +95,7 @@ class Table:
     limits: Limits = DEFAULT_LIMITS
 
     def __post_init__(self) -> None:
-        for kind in ("text", "image", "audio", "metadata"):
+        for kind in ("text", "image", "audio", "metadata", "numbers"):
             named: object = getattr(self, kind)
             if isinstance(named, str) or not (named is None or isinstance(named, Sequence)):
                 raise TypeError(f"{kind} takes a tuple of columns, such as {kind}=({named!r},), not {named!r}")
@@ -102,6 +105,8 @@ class Table:
         twice = sorted({column for column in media if media.count(column) > 1})
         if twice:
             raise ValueError(f"column {twice[0]!r} is named twice; a column holds one medium")
+        if self.metadata is not None and (left := [one for one in self.numbers if one not in self.metadata]):
+            raise ValueError(f"numbers names {left[0]!r}, which metadata leaves out; name it in both")
         if isinstance(self.source, Path):
             if _kind(self.source) is None:
                 known = "a .csv, .tsv, .jsonl, .ndjson or .parquet file"
@@ -141,7 +146,7 @@ class Table:
 
     @property
     def _named(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((self.id, *self.text, *self.image, *self.audio, *(self.metadata or ()))))
+        return tuple(dict.fromkeys((self.id, *self._media, *(self.metadata or ()), *self.numbers)))
 
     def _rows(self) -> _Rows:
         if not isinstance(self.source, Path):
@@ -195,6 +200,8 @@ class Table:
             metadata: dict[str, Any] = {}
             for column in self.metadata if self.metadata is not None else [k for k in row if k not in self._media]:
                 value = row.get(column)
+                if column in self.numbers and isinstance(value, str):
+                    value = _number(value)
                 if not _is_missing(value):
                     metadata[column] = _plain(value, self.limits, 0)
             if not media:
@@ -306,6 +313,19 @@ class Table:
         if not found.is_file():
             raise _Wrong(f"names {shown!r}, which is no file; name a file")
         return found
+
+
+def _number(text: str) -> int | float | None:
+    """The number that a cell spells; None where it is empty."""
+    for read in (int, float):
+        try:
+            return read(text.replace("_", " "))
+        except ValueError:
+            continue
+    if not text.strip():
+        return None
+    shown = text if len(text) <= 40 else text[:39] + "…"
+    raise _Wrong(f"holds {shown!r}, not a number such as 19.9; correct it, or leave the column out of the numbers")
 
 
 def _kind(path: Path) -> str | None:

@@ -39,7 +39,7 @@ class BagOfWords:
     """Sparse counts of hashed words; stands where BM25 would."""
 
     def __init__(self) -> None:
-        self.spec = EncoderSpec(identity="bag-of-words@1", modality=Modality.TEXT, dim=None, kind=Kind.SPARSE)
+        self.spec = EncoderSpec(identity="bag-of-words@1", modality=Modality.TEXT, dim=None, kind=Kind.SPARSE, idf=True)
 
     def encode(self, batch: Sequence[Text], role: Role) -> list[Vector]:
         """Encode a batch: one sparse vector per text, word hash -> count."""

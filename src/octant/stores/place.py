@@ -7,9 +7,12 @@ import os
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
-__all__ = ["Place"]
+__all__ = ["Kind", "Place"]
+
+Kind: TypeAlias = Literal["edge", "local", "server"]
+"""What answers: the engine of an embedded database, or a server."""
 
 _DISTRIBUTIONS = {"edge": ("Qdrant Edge", "qdrant-edge-py"), "local": ("qdrant-client local mode", "qdrant-client")}
 
@@ -23,6 +26,14 @@ class Place:
 
     def __str__(self) -> str:
         return self.url or str((self.directory or Path()).absolute())
+
+    @property
+    def kind(self) -> Kind:
+        """Tell what keeps the points; what has neither a directory nor a URL is local mode in memory."""
+        if self.url is not None:
+            return "server"
+        kind: Kind = "local" if self.directory is None else self._catalogue()["engine"]
+        return kind
 
     @property
     def engine(self) -> str:

@@ -1,8 +1,9 @@
 """Order among equals: fused results of the same request come in the same order, on every store.
 
-Reciprocal ranks tie often (the first hit of each leg, say), and the engines break such ties at random: the order and,
-at the cut, even the membership of a result change from call to call. So a fused request asks for a little more than it
-needs, and the result is sorted by (-score, id) before it is cut.
+Reciprocal ranks tie often (the first hit of each leg, say), and so do formulas of payload keys and rescored candidates;
+the engines break such ties at random: the order and, at the cut, even the membership of a result change from call to
+call. So a request over prefetches asks for a little more than it needs, and the result is sorted by (-score, id) before
+it is cut.
 
 What RRF weights do, in the engine, the server and local mode alike: a hit of rank r (from 0) in a leg of weight w adds
 1 / (k - 1 + (r + 1) / w), not w / (k + r). At k = 60 the first hit of a leg of weight 3 adds .01685 against .01667 for
@@ -12,12 +13,14 @@ weight 1: nearly nothing. At k = 2 it is .75 against .5. Use a small k where wei
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from qdrant_client.http import models
 
 __all__ = ["exhaustive", "settle", "widen"]
 
-MARGIN = 16
+MARGIN = 4
+"""More than that are equal at the cut seldom enough to ask again."""
 DEFAULT_LIMIT = 10
 
 
@@ -37,7 +40,9 @@ def settle(request: models.QueryRequest, points: list[models.ScoredPoint]) -> li
     cut_short = len(points) == reached < _candidates(request)
     if cut_short and points[-1].score == points[wanted - 1].score:
         return None
-    return sorted(points, key=_rank)[request.offset or 0 : wanted]
+    # of distances such as Euclid's the least is the best
+    sign = 1 if points and points[0].score < points[-1].score else -1
+    return sorted(points, key=partial(_rank, sign))[request.offset or 0 : wanted]
 
 
 def exhaustive(request: models.QueryRequest) -> models.QueryRequest:
@@ -46,7 +51,10 @@ def exhaustive(request: models.QueryRequest) -> models.QueryRequest:
 
 
 def _is_fused(request: models.QueryRequest) -> bool:
-    return isinstance(request.query, models.FusionQuery | models.RrfQuery)
+    """Whether candidates of prefetches are put in order by a score."""
+    unordered = request.query is None or isinstance(request.query, models.OrderByQuery | models.SampleQuery)
+    mmr = isinstance(request.query, models.NearestQuery) and request.query.mmr is not None  # an order of its own
+    return request.prefetch is not None and request.prefetch != [] and not unordered and not mmr
 
 
 def _wanted(request: models.QueryRequest) -> int:
@@ -66,6 +74,6 @@ def _reach(request: models.QueryRequest, limit: int) -> models.QueryRequest:
     return request.model_copy(update={"limit": limit, "offset": None})
 
 
-def _rank(point: models.ScoredPoint) -> tuple[float, bool, int, str]:
+def _rank(sign: int, point: models.ScoredPoint) -> tuple[float, bool, int, str]:
     number = isinstance(point.id, int)
-    return -point.score, not number, point.id if isinstance(point.id, int) else 0, "" if number else str(point.id)
+    return sign * point.score, not number, point.id if isinstance(point.id, int) else 0, "" if number else str(point.id)

@@ -56,6 +56,11 @@ class Wrapped(Forwarded):
         with client_errors(self._where):
             return self._client.query_batch_points(collection_name, listed(list(requests)))
 
+    def info(self) -> models.VersionInfo:
+        """Say which version of Qdrant answers."""
+        with client_errors(self._where):
+            return self._client.info()
+
     def hasten_index(self) -> list[str]:
         with client_errors(self._where):
             names = [collection.name for collection in self._client.get_collections().collections]
@@ -95,6 +100,11 @@ class AsyncWrapped(AsyncForwarded):
     async def _run(self, collection_name: str, requests: Sequence[models.QueryRequest]) -> list[models.QueryResponse]:
         with client_errors(self._where):
             return await self._client.query_batch_points(collection_name, listed(list(requests)))
+
+    async def info(self) -> models.VersionInfo:
+        """Say which version of Qdrant answers."""
+        with client_errors(self._where):
+            return await self._client.info()
 
     async def hasten_index(self) -> list[str]:
         with client_errors(self._where):

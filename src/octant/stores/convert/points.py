@@ -83,15 +83,22 @@ def from_record(record: qe.Record) -> models.Record:
 
 def from_scored(point: qe.ScoredPoint, with_vectors: bool) -> models.ScoredPoint:
     """Translate a hit back."""
-    return models.ScoredPoint.model_construct(
-        id=_id(point.id),
-        version=point.version,
-        score=point.score,
-        payload=point.payload,
-        vector=_vectors(point.vector) if with_vectors else None,
-        shard_key=None,
-        order_value=_order(point.order_value),
-    )
+    # what `model_construct` does, at a third of its time: an explained search reads hundreds
+    made = models.ScoredPoint.__new__(models.ScoredPoint)
+    fields = {
+        "id": _id(point.id),
+        "version": point.version,
+        "score": point.score,
+        "payload": point.payload,
+        "vector": _vectors(point.vector) if with_vectors else None,
+        "shard_key": None,
+        "order_value": _order(point.order_value),
+    }
+    object.__setattr__(made, "__dict__", fields)
+    object.__setattr__(made, "__pydantic_fields_set__", set(fields))
+    object.__setattr__(made, "__pydantic_extra__", None)
+    object.__setattr__(made, "__pydantic_private__", None)
+    return made
 
 
 def _id(point_id: Any) -> models.ExtendedPointId:
