@@ -6,7 +6,8 @@ Each number comes from a process of its own, which opens a new embedded database
 says how much memory it took at its peak (ru_maxrss; octant keeps the store in the same process here). Half of the files
 are 160 x 120 JPEGs, half are texts of 40 words, all made with a fixed seed before the first process starts.
 
-store  the same number of points of the same shape, 64-d, written to the bare store: what the engine itself takes
+store  the same number of points of the same shape, 64-d, with the same payload indexes, written to the bare store:
+       what the engine itself takes
 base   the peak of a process that opens the collection and adds the first ten files: Python, the libraries, the models
 peak   the peak of adding all of them
 own    the highest of its anonymous memory, asked of Linux every 10 ms: what the system cannot take back, unlike the
@@ -43,16 +44,21 @@ def hashing():
 def store(path, size):
     import numpy as np
     from qdrant_client.http import models
+    from octant.payload import CONTENT, MODALITIES, SOURCE
     from octant.stores import open_store
     client, random = open_store(path=Path(path), worker=False), np.random.default_rng(0)
     params = models.VectorParams(size=64, distance=models.Distance.COSINE)
     client.create_collection("memory", vectors_config={"text": params, "image": params, "audio": params})
+    for key in (MODALITIES, SOURCE, CONTENT):
+        client.create_payload_index("memory", key, models.PayloadSchemaType.KEYWORD)
     for start in range(0, size, 32):
         client.upsert("memory", [
             models.PointStruct(
                 id=number,
                 vector={"text": random.standard_normal(64).tolist()},
-                payload={"path": f"/a/file/{number}", "octant": {"id": f"file:///a/{number}", "text": "word " * 80}},
+                payload={"path": f"/a/file/{number}", "octant": {
+                    "id": f"file:///a/{number}", "source": f"file:///a/{number}", "content": f"{number:032x}",
+                    "modalities": ["text"], "text": "word " * 80}},
             )
             for number in range(start, min(start + 32, size))
         ])

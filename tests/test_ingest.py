@@ -84,8 +84,8 @@ def picky_schema(encoder: Picky) -> Schema:
 
 def test_items_are_stored_in_order_and_in_batches() -> None:
     shelf = Shelf(words_schema())
-    report = ingest(texts(*"abcdefg"), words_schema(), shelf, batch_size=3)
-    assert shelf.batches[0] == ["a", "b", "c"], "the first is small, so that something is found soon"
+    report = ingest(texts(*"abcdefg"), words_schema(), shelf, batch_size=8)
+    assert shelf.batches[0] == ["a", "b"], "the first is small, so that something is found soon"
     assert shelf.ids == list("abcdefg")
     assert report.points == 7
     assert (report.added, report.modalities, report.encoded) == (7, {Modality.TEXT: 7}, 7)

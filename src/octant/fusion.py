@@ -56,7 +56,7 @@ class Voter:
         return models.Filter(must_not=[models.IsEmptyCondition(is_empty=models.PayloadField(key=self.key))])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: there are hundreds to a search, and that would take most of the time
 class Fused:
     """A candidate with its score, and what each leg gave to it."""
 
@@ -247,20 +247,25 @@ class Calibrated:
         return "standard deviations above what is hardest to tell from the query and has nothing to do with it"
 
     def query(self, voters: Sequence[Voter]) -> FusionQuery | None:
+        # made without checks: they would take longer than all the rest of a plan
         shares: list[models.Expression] = []
         squares: list[models.Expression] = []
         defaults: dict[str, float] = {}
         for place, voter in enumerate(voters):
             background, weight, score = _background(voter), max(voter.weight, 0.0), f"$score[{place}]"
             defaults[score] = background.mean
-            above = models.SumExpression(sum=[score, -background.mean])
+            above = models.SumExpression.model_construct(sum=[score, -background.mean])
             # twice max(0, above); MaxExpression would need Qdrant 1.20
-            twice = models.SumExpression(sum=[above, models.AbsExpression(abs=above)])
-            shares.append(models.MultExpression(mult=[weight / (2 * background.std), twice]))
-            squares.append(models.MultExpression(mult=[weight * weight, voter.takes_part()]))
-        spread = models.SqrtExpression(sqrt=models.SumExpression(sum=squares))
-        ratio = models.DivParams(left=models.SumExpression(sum=shares), right=spread, by_zero_default=0.0)
-        return models.FormulaQuery(formula=models.DivExpression(div=ratio), defaults=defaults)
+            twice = models.SumExpression.model_construct(sum=[above, models.AbsExpression.model_construct(abs=above)])
+            shares.append(models.MultExpression.model_construct(mult=[weight / (2 * background.std), twice]))
+            squares.append(models.MultExpression.model_construct(mult=[weight * weight, voter.takes_part()]))
+        spread = models.SqrtExpression.model_construct(sqrt=models.SumExpression.model_construct(sum=squares))
+        ratio = models.DivParams.model_construct(
+            left=models.SumExpression.model_construct(sum=shares), right=spread, by_zero_default=0.0
+        )
+        return models.FormulaQuery.model_construct(
+            formula=models.DivExpression.model_construct(div=ratio), defaults=defaults
+        )
 
     def fuse(self, voters: Sequence[Voter], found: Sequence[Found], takes_part: TakesPart) -> list[Fused]:
         fields = {one: takes_part(one) for leg in found for one in leg}
@@ -294,8 +299,8 @@ def _fused(
             sums[one] = sums.get(one, 0.0)
         for one, value in share.items():
             sums[one] = sums.get(one, 0.0) + value
-    rows = [Fused(one, score, tables) for one, score in sums.items()]
-    return sorted(rows, key=lambda row: (-row.score, row.id))
+    best = sorted(sums, key=lambda one: (-sums[one], one))
+    return [Fused(one, sums[one], tables) for one in best]
 
 
 def _even(voters: Sequence[Voter]) -> bool:

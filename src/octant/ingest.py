@@ -156,7 +156,8 @@ class _Run:
         self.ended: list[Exception] = []
         self.sources = 0
         self.current = ""
-        self.window = batch_size
+        # the first one is small: until it is read, nothing encodes
+        self.window = max(1, batch_size // 4)
         """How many items are encoded and stored at once."""
 
     def whole(self, arrivals: Iterable[Arrival]) -> Report:
