@@ -48,7 +48,7 @@ from octant.backends.starter import (
     Weights,
 )
 from octant.calibrate import CAPTIONS, COHORT, Backgrounds, Cohort, background_of
-from octant.encoder import Role
+from octant.encoding import Role
 from octant.fusion import DBSF, RRF, Background, Calibrated, Found, Fusion, RelativeScore, Voter, ZScore
 from octant.media import Audio, Image, Media, Modality, Text
 from octant.vectors import Array, Sparse, normalize, stack

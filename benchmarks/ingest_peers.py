@@ -41,7 +41,7 @@ from rich.table import Table
 
 import octant
 from octant.backends.starter import starter
-from octant.encoder import EncoderSpec, Role
+from octant.encoding import EncoderSpec, Role
 from octant.media import Modality, Text
 from octant.schema import Field, Schema
 from octant.space import Space

@@ -42,7 +42,7 @@ from rich.table import Table
 
 import octant
 from octant.adapters import arrivals
-from octant.encoder import EncoderSpec, Role
+from octant.encoding import EncoderSpec, Role
 from octant.media import Modality, Text
 from octant.schema import Field, Prepared, Schema
 from octant.space import Space

@@ -28,7 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 import octant
-from octant.encoder import Role
+from octant.encoding import Role
 from octant.media import Audio, Image, Media, Modality, Text
 from octant.plan import make_plans
 from octant.query import Query

@@ -43,7 +43,7 @@ from rich.console import Console
 from rich.table import Table
 
 from octant import Collection, Encoder, Field, Image, Item, Kind, Modality, Query, Schema, Space, Sparse, Text
-from octant.encoder import EncoderSpec, Role
+from octant.encoding import EncoderSpec, Role
 from octant.fusion import RRF, Calibrated
 from octant.media import Description
 from octant.payload import payload_of, point_id

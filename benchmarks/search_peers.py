@@ -46,7 +46,7 @@ from rich.table import Table
 
 from octant import Collection, Encoder, Field, Item, Kind, Modality, Query, Schema, Space, Sparse, Text
 from octant.backends.bm25 import Bm25
-from octant.encoder import EncoderSpec, Role
+from octant.encoding import EncoderSpec, Role
 from octant.fusion import RRF
 from octant.media import Description
 from octant.payload import payload_of, point_id

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 import octant
-from octant.encoder import Role
+from octant.encoding import Role
 from octant.media import Audio, Image, Media, Modality, Text
 from octant.vectors import Array, stack
 

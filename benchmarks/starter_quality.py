@@ -30,7 +30,7 @@ from octant.backends.starter import (
     TextEncoder,
     Weights,
 )
-from octant.encoder import Role
+from octant.encoding import Role
 from octant.media import Audio, Image, Text
 from octant.vectors import stack
 

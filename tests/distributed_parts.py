@@ -19,7 +19,7 @@ from qdrant_client.http import models
 
 from octant import Field, Item, Modality, Schema, Space
 from octant.backends.hashing import BagOfWords, Hashing
-from octant.encoder import EncoderSpec, Role
+from octant.encoding import EncoderSpec, Role
 from octant.errors import ItemError, MediaError
 from octant.item import Origin, Skipped
 from octant.media import Text

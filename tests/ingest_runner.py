@@ -14,7 +14,7 @@ import octant.stores.edge  # pyright: ignore[reportUnusedImport]
 from octant import Field, Modality, Schema, Space
 from octant.adapters.language import language_of
 from octant.backends.hashing import Hashing
-from octant.encoder import EncoderSpec, Role
+from octant.encoding import EncoderSpec, Role
 from octant.vectors import Vector
 
 PIL.Image.init()

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from qdrant_client.http import models
 
 from octant import Audio, Encoder, Field, Image, Item, Kind, Media, Modality, Schema, Space, Sparse, Text
-from octant.encoder import EncoderSpec, Role
+from octant.encoding import EncoderSpec, Role
 from octant.payload import point_id
 from octant.vectors import Vector
 

@@ -11,7 +11,7 @@ from qdrant_client import models
 
 import octant
 from octant.applications.classify import Classified, Classifier, calibration_error
-from octant.encoder import Role
+from octant.encoding import Role
 from octant.media import Image, Media, Modality, Text
 from octant.vectors import Kind, Sparse, Vector
 

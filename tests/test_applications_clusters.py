@@ -10,7 +10,7 @@ import pytest
 import octant
 from octant.applications.clusters import clusters_of
 from octant.applications.outliers import outliers_of
-from octant.encoder import Role
+from octant.encoding import Role
 from octant.media import Image, Media, Modality, Text
 from octant.vectors import Vector
 

@@ -10,7 +10,7 @@ from schemas import words_schema
 
 import octant
 from octant.applications.duplicates import Duplicates, Reason, near_duplicates
-from octant.encoder import Role
+from octant.encoding import Role
 from octant.item import Origin
 from octant.media import Image, Media, Modality, Text
 from octant.vectors import Vector

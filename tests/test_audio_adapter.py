@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from octant.adapters.acoustics import Levels, descriptors, loudness, sounding
 from octant.adapters.adapter import File, Piece
 from octant.adapters.audio import AudioAdapter, windows
-from octant.encoder import Budget
+from octant.encoding import Budget
 from octant.errors import MediaError, MissingExtra
 from octant.item import Skipped
 from octant.media import Audio, Limits, Span, Text, decode_audio

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from lexical_cases import average_length, bm25, texts
 from qdrant_client.http import models as m
 
-from octant.backends.bm25 import Bm25, words
-from octant.encoder import Encoder, Role
+from octant.backends.bm25 import FAMILY, Bm25, Bm25Options, words
+from octant.encoding import Encoder, Role
+from octant.errors import EncoderError
 from octant.media import Text
 from octant.schema import to_qdrant
 from octant.stores import Client, open_store
@@ -163,3 +164,13 @@ def test_an_unknown_language_names_the_known_ones() -> None:
 
 
 INDICES = (3947933638, 955875117, 3529813349)
+
+
+def test_it_is_a_family() -> None:
+    (encoder,) = FAMILY.load("german", Bm25Options(k=2, average_length=10))
+    assert encoder.spec == Bm25("german", k=2, average_length=10).spec
+    assert FAMILY.load("none", Bm25Options())[0].spec == Bm25(None).spec
+    with pytest.raises(EncoderError, match=r"bm25:klingon.*there is no stemmer for 'klingon'; there are .*english"):
+        FAMILY.load("klingon", Bm25Options())
+    with pytest.raises(ValueError, match="less than or equal to 1"):
+        Bm25Options(b=2)

@@ -22,7 +22,7 @@ from octant.calibrate import (
     read,
     sampling,
 )
-from octant.encoder import Role
+from octant.encoding import Role
 from octant.fusion import Background, Calibrated, Voter
 from octant.item import Item
 from octant.lexical import TextIndex

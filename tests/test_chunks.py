@@ -14,7 +14,7 @@ from octant.adapters.chunks import Chunk, Document, cut, estimate
 from octant.adapters.markdown import read_markdown
 from octant.adapters.plaintext import paragraphs
 from octant.backends.starter import TextEncoder
-from octant.encoder import Budget, TokenSpans
+from octant.encoding import Budget, TokenSpans
 
 
 def words(text: str) -> list[tuple[int, int]]:

@@ -12,7 +12,7 @@ from bad_media import encoded_image, encoded_sound, make_bad_folder, photo, tone
 
 from octant.adapters.files import FileReader, FoundFile, file_id, files_in
 from octant.adapters.sources import installed
-from octant.encoder import Budget
+from octant.encoding import Budget
 from octant.errors import MediaError
 from octant.item import Item, Skipped
 from octant.media import Audio, Image, Limits, Modality, Text, decode_audio, decode_image

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from octant.adapters.adapter import File, Piece
 from octant.adapters.image import ImageAdapter
-from octant.encoder import Budget
+from octant.encoding import Budget
 from octant.errors import MediaError
 from octant.media import Frame, Image, Limits, Page, Region, decode_image, describe
 from octant.media.facts import dominant_colours, exif_facts, perceptual_hash

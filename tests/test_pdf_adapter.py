@@ -8,7 +8,7 @@ import pytest
 
 from octant.adapters.adapter import File, Piece
 from octant.adapters.pdf import PdfAdapter
-from octant.encoder import Budget
+from octant.encoding import Budget
 from octant.errors import MediaError, MissingExtra
 from octant.media import DEFAULT_LIMITS, Image, Limits, Page, Text
 from octant.media.signature import HEAD, mime_of

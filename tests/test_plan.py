@@ -38,6 +38,7 @@ from octant import (
 from octant.calibrate import Backgrounds
 from octant.fusion import Background
 from octant.plan import make_plans
+from octant.stores.requests import listed
 
 SNAPSHOTS = Path(__file__).parent / "plans"
 PIXELS = Image(np.zeros((2, 2, 3), dtype=np.uint8))
@@ -85,7 +86,10 @@ def plan_of(query: Query) -> Plan:
 def told(plan: Plan) -> Any:
     """A plan and its requests, with numbers that no platform's last digit changes."""
     requests = [plan.request(plan.reach)] if plan.native or not plan.fused else plan.each(plan.query.depth)
-    whole = {"plan": plan.as_dict(), "requests": [one.model_dump(mode="json", exclude_none=True) for one in requests]}
+    whole = {
+        "plan": plan.as_dict(),
+        "requests": [listed(one).model_dump(mode="json", exclude_none=True) for one in requests],
+    }
     return json.loads(json.dumps(whole), parse_float=lambda digits: round(float(digits), 5))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import PIL.Image
 import pytest
 
-from octant.encoder import EncoderSpec, Role
+from octant.encoding import EncoderSpec, Role
 from octant.errors import MediaError, OctantError, RerankError
 from octant.item import Explanation, Hit, Item, StageScore
 from octant.media import Image, Media, Modality, Text, decode_image, picture

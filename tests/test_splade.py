@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from qdrant_client.http import models as m
 
-from octant.backends.splade import Splade
-from octant.encoder import Role
-from octant.errors import MissingExtra, WeightsError
+from octant.backends.splade import FAMILY, Splade, SpladeOptions
+from octant.encoding import Role
+from octant.errors import EncoderError, MissingExtra, WeightsError
 from octant.media import Text
 from octant.schema import to_qdrant
 from octant.stores.local import LocalClient
@@ -166,3 +166,10 @@ def test_without_the_extra_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(sys.modules, "sentence_transformers", None)
     with pytest.raises(MissingExtra, match=r"octant-search\[sentence-transformers\]"):
         Splade("naver/splade-v3")
+
+
+def test_it_is_a_family(folder: Path, splade: Splade) -> None:
+    (encoder,) = FAMILY.load(str(folder / "mlm"), SpladeOptions(device="cpu"))
+    assert encoder.spec == splade.spec
+    with pytest.raises(EncoderError, match="is no folder"):
+        FAMILY.load(str(folder / "nowhere"), SpladeOptions())

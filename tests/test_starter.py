@@ -27,7 +27,7 @@ from octant.backends.starter import (
 from octant.backends.starter.audio import RATE, WINDOW, log_mel, mel_bank, windows
 from octant.backends.starter.image import preprocess
 from octant.backends.starter.weights import SHIPPED
-from octant.encoder import Encoder, Role
+from octant.encoding import Encoder, Role
 from octant.errors import MediaError, WeightsError
 from octant.media import Audio, Image, Text, decode_image
 from octant.vectors import stack

@@ -26,7 +26,7 @@ from octant import (
     TooManyDeletions,
 )
 from octant.adapters import sources
-from octant.encoder import Budget
+from octant.encoding import Budget
 
 
 @pytest.fixture

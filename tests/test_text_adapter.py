@@ -16,7 +16,7 @@ from octant.adapters.language import language_of
 from octant.adapters.markdown import read_markdown
 from octant.adapters.text import SUFFIXES, HtmlAdapter, MarkdownAdapter, TextAdapter
 from octant.backends.starter import TextEncoder
-from octant.encoder import Budget
+from octant.encoding import Budget
 from octant.errors import MediaError
 from octant.media import DEFAULT_LIMITS, Limits, Text
 from octant.media.signature import HEAD, mime_of

@@ -14,7 +14,7 @@ from moving_media import chirp, film
 from octant.adapters.adapter import File, Piece
 from octant.adapters.audio import AudioAdapter
 from octant.adapters.video import VideoAdapter
-from octant.encoder import Budget
+from octant.encoding import Budget
 from octant.errors import MediaError
 from octant.item import Skipped
 from octant.media import Audio, Frame, Image, Limits, Span, decode_audio, decode_image

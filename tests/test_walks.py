@@ -50,8 +50,7 @@ SEARCH_AWAITED = [
     "collection.AsyncCollection.search",
     "collection.AsyncCollection.search_many",
     "answer.answers",
-    "compute.offload",
-    "plan.Plan.request",
+    "compute.offload",  # make_plans and Plan.request, in the thread for such work, which runs already
     "stores.worker.AsyncWorkerClient._call",
     "schema.Schema.hit",
 ]

@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from octant.adapters.text import HtmlAdapter, MarkdownAdapter, TextAdapter
     from octant.adapters.video import VideoAdapter
     from octant.cache import VectorCache
+    from octant.cached import Cached
     from octant.collection import AsyncCollection, Collection, FieldInfo, Info
-    from octant.config import open, open_async, starter
-    from octant.encoder import Budget, Encoder, EncoderSpec, Role
+    from octant.config import encoder, open, open_async, starter
+    from octant.encoding import Budget, Encoder, EncoderSpec, Role
     from octant.errors import (
+        EncoderError,
         FilterError,
         ItemError,
         MediaError,
@@ -34,21 +36,37 @@ if TYPE_CHECKING:
         OctantError,
         RerankError,
         SchemaMismatch,
+        ServiceError,
         StoreError,
         StoreLocked,
         TooManyDeletions,
         UnsupportedModality,
         WeightsError,
     )
-    from octant.filters import F
+    from octant.family import Family, Known, Options, families
+    from octant.filters import F, filter_of, has_vector, ids
     from octant.fusion import DBSF, RRF, Calibrated, RelativeScore, ZScore
     from octant.item import Explanation, Hit, Item, LegScore, Origin, Skipped
     from octant.lexical import TextIndex
-    from octant.media import Audio, Frame, Image, Limits, Media, Modality, Page, Region, Span, Text
+    from octant.media import (
+        Audio,
+        Frame,
+        Image,
+        Limits,
+        Media,
+        Modality,
+        Page,
+        Region,
+        Span,
+        Text,
+        decode_audio,
+        decode_image,
+    )
+    from octant.payload import text_key
     from octant.plan import Plan
     from octant.query import ById, ByVector, Composed, Discover, Part, Query, Recommend
     from octant.report import Progress, Report
-    from octant.rerank import Boost, ByFunction, InSpace, LateInteraction, Mmr, Stage
+    from octant.rerank import Boost, ByFunction, InSpace, LateInteraction, Mmr, Stage, StageNote, rank
     from octant.schema import Field, Schema, Several
     from octant.show import Hits
     from octant.space import Space
@@ -65,10 +83,12 @@ _HOMES = {
     "adapters.text": ("HtmlAdapter", "MarkdownAdapter", "TextAdapter"),
     "adapters.video": ("VideoAdapter",),
     "cache": ("VectorCache",),
+    "cached": ("Cached",),
     "collection": ("AsyncCollection", "Collection", "FieldInfo", "Info"),
-    "config": ("open", "open_async", "starter"),
-    "encoder": ("Budget", "Encoder", "EncoderSpec", "Role"),
+    "config": ("encoder", "open", "open_async", "starter"),
+    "encoding": ("Budget", "Encoder", "EncoderSpec", "Role"),
     "errors": (
+        "EncoderError",
         "FilterError",
         "ItemError",
         "MediaError",
@@ -76,21 +96,37 @@ _HOMES = {
         "OctantError",
         "RerankError",
         "SchemaMismatch",
+        "ServiceError",
         "StoreError",
         "StoreLocked",
         "TooManyDeletions",
         "UnsupportedModality",
         "WeightsError",
     ),
-    "filters": ("F",),
+    "family": ("Family", "Known", "Options", "families"),
+    "filters": ("F", "filter_of", "has_vector", "ids"),
     "fusion": ("DBSF", "RRF", "Calibrated", "RelativeScore", "ZScore"),
     "item": ("Explanation", "Hit", "Item", "LegScore", "Origin", "Skipped"),
     "lexical": ("TextIndex",),
-    "media": ("Audio", "Frame", "Image", "Limits", "Media", "Modality", "Page", "Region", "Span", "Text"),
+    "media": (
+        "Audio",
+        "Frame",
+        "Image",
+        "Limits",
+        "Media",
+        "Modality",
+        "Page",
+        "Region",
+        "Span",
+        "Text",
+        "decode_audio",
+        "decode_image",
+    ),
+    "payload": ("text_key",),
     "plan": ("Plan",),
     "query": ("ById", "ByVector", "Composed", "Discover", "Part", "Query", "Recommend"),
     "report": ("Progress", "Report"),
-    "rerank": ("Boost", "ByFunction", "InSpace", "LateInteraction", "Mmr", "Stage"),
+    "rerank": ("Boost", "ByFunction", "InSpace", "LateInteraction", "Mmr", "Stage", "StageNote", "rank"),
     "schema": ("Field", "Schema", "Several"),
     "show": ("Hits",),
     "space": ("Space",),
@@ -110,14 +146,17 @@ __all__ = [
     "ByFunction",
     "ById",
     "ByVector",
+    "Cached",
     "Calibrated",
     "Collection",
     "Composed",
     "Discover",
     "Encoder",
+    "EncoderError",
     "EncoderSpec",
     "Explanation",
     "F",
+    "Family",
     "Field",
     "FieldInfo",
     "File",
@@ -133,6 +172,7 @@ __all__ = [
     "Item",
     "ItemError",
     "Kind",
+    "Known",
     "LateInteraction",
     "LegScore",
     "Limits",
@@ -143,6 +183,7 @@ __all__ = [
     "Mmr",
     "Modality",
     "OctantError",
+    "Options",
     "Origin",
     "Page",
     "Part",
@@ -161,6 +202,7 @@ __all__ = [
     "Role",
     "Schema",
     "SchemaMismatch",
+    "ServiceError",
     "Several",
     "Shards",
     "Skipped",
@@ -168,6 +210,7 @@ __all__ = [
     "Span",
     "Sparse",
     "Stage",
+    "StageNote",
     "StoreError",
     "StoreLocked",
     "Table",
@@ -180,9 +223,18 @@ __all__ = [
     "VideoAdapter",
     "WeightsError",
     "ZScore",
+    "decode_audio",
+    "decode_image",
+    "encoder",
+    "families",
+    "filter_of",
+    "has_vector",
+    "ids",
     "open",
     "open_async",
+    "rank",
     "starter",
+    "text_key",
 ]
 
 __version__ = "0.1.0"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
@@ -29,7 +28,20 @@ from octant.schema import Schema
 from octant.stores.capabilities import Capabilities
 from octant.vectors import Sparse, Vector
 
-__all__ = ["Answer", "Ask", "Group", "Think", "View", "Walk", "answers", "backgrounds", "checked", "page", "planned"]
+__all__ = [
+    "Answer",
+    "Ask",
+    "Group",
+    "Think",
+    "View",
+    "Walk",
+    "answers",
+    "backgrounds",
+    "checked",
+    "page",
+    "planned",
+    "vectors_of",
+]
 
 T = TypeVar("T")
 
@@ -107,9 +119,7 @@ def answers(queries: Sequence[Query], view: View) -> Walk[list[Answer]]:
         for reranker in (stage.reranker for query in queries for stage in query.rerank):
             if isinstance(reranker, Boost):
                 yield from checked([F(key).is_empty() for key in reranker.expression.defaults], view)
-        plans = yield from _planned(queries, view)
-    plain = [_search(plan, view) for plan in plans if plan.query.group_by is None]
-    asked = [search.requests() for search in plain]
+        plans, plain, asked = yield from _planned(queries, view, partial(_asked, view))
     with clock.stage("search"):
         found: list[models.QueryResponse] = []
         if plain:
@@ -176,7 +186,14 @@ def checked(wheres: Sequence[Where | None], view: View) -> Walk[None]:
                 raise
 
 
-def _planned(queries: Sequence[Query], view: View) -> Walk[list[Plan]]:
+def _asked(view: View, plans: list[Plan]) -> tuple[list[Plan], list[_Search], list[list[models.QueryRequest]]]:
+    """The plans, and for those without groups what is asked of the store."""
+    plain = [_search(plan, view) for plan in plans if plan.query.group_by is None]
+    return plans, plain, [search.requests() for search in plain]
+
+
+def _planned(queries: Sequence[Query], view: View, then: Callable[[list[Plan]], T]) -> Walk[T]:
+    """Make plans, and of them what is wanted: one piece of work, so that an event loop is not kept from turning."""
     stored: Stored = {}
     if any(isinstance(one, ById) for query in queries for one in examples_of(query.like)):
         stored = yield from _stored(queries, view)
@@ -190,17 +207,13 @@ def _planned(queries: Sequence[Query], view: View) -> Walk[list[Plan]]:
                 view.forget()
         if view.backgrounds is None:
             view.backgrounds, view.looked = (yield from backgrounds(view)), time.monotonic()
-    plans: list[Plan] = yield Think(
-        partial(
-            make_plans,
-            queries,
-            view.schema,
-            stored,
-            backgrounds=view.backgrounds,
-            capabilities=view.capabilities,
-        )
-    )
-    return plans
+
+    def work() -> T:
+        known = view.backgrounds
+        return then(make_plans(queries, view.schema, stored, backgrounds=known, capabilities=view.capabilities))
+
+    made: T = yield Think(work)
+    return made
 
 
 _LOOK_AGAIN = 30.0
@@ -209,6 +222,8 @@ _LOOK_AGAIN = 30.0
 
 def _wants_backgrounds(query: Query, schema: Schema, stored: Stored) -> bool:
     """Whether a query is to be fused by calibrated scores."""
+    if len(query.fields) == 1:
+        return False
     return isinstance(query.fusion, Calibrated | None) and len(touched(query, schema, stored)) > 1
 
 
@@ -239,7 +254,7 @@ class _Search:
     """How many candidates to bring, best first."""
     nested: Nested | None = None
     """The request that runs the first rerankers in the store, if it can."""
-    more: int = 2
+    more: int = 1
     """How many more are asked for than wanted, to see what is equal at the cut."""
 
     @property
@@ -514,8 +529,7 @@ def vectors_of(stored: Any) -> dict[str, Vector]:
 
 def planned(query: Query, view: View) -> Walk[Plan]:
     """Make the plan of one query, to be read or to be gone through page by page."""
-    [plan] = yield from _planned([query], view)
-    return plan
+    return (yield from _planned([query], view, lambda plans: plans[0]))
 
 
 def page(plan: Plan, view: View, seen: Collection[str], size: int) -> Walk[tuple[Hit, ...]]:
@@ -542,10 +556,21 @@ class _Clock:
     def copy(self) -> _Clock:
         return _Clock(dict(self.seconds))
 
-    @contextmanager
-    def stage(self, name: str) -> Generator[None]:
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+    def stage(self, name: str) -> _Stage:
+        return _Stage(self.seconds, name)
+
+
+class _Stage:
+    """A stage while it lasts. Not a generator: a search enters several, and each would cost as much as a hit."""
+
+    __slots__ = ("_began", "_name", "_seconds")
+
+    def __init__(self, seconds: dict[str, float], name: str) -> None:
+        self._seconds = seconds
+        self._name = name
+
+    def __enter__(self) -> None:
+        self._began = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self._seconds[self._name] = self._seconds.get(self._name, 0.0) + time.perf_counter() - self._began

@@ -21,7 +21,7 @@ import numpy as np
 from qdrant_client.http import models
 from qdrant_client.local.payload_value_extractor import value_by_key
 
-from octant.encoder import Role
+from octant.encoding import Role
 from octant.fusion import Background
 from octant.media import Modality, Text
 from octant.payload import media_of
@@ -213,6 +213,8 @@ def read(schema: Schema, answers: Sequence[models.QueryResponse]) -> Sample:
     names = [*schema.fields, *schema.texts]
     empty = frozenset(name for name, answer in zip(names, answers, strict=True) if not answer.points)
     for f, answer in zip(schema.fields.values(), answers, strict=False):
+        if f.given and not f.answers and f.space.kind is Kind.SPARSE:
+            continue  # there is no encoder to ask how far texts overlap
         if f.space.kind is Kind.SPARSE:
             texts[f.name] = {str(p.id): words for p in answer.points if (words := _text(f, p.payload or {}))}
         elif f.space.distance in (models.Distance.COSINE, models.Distance.DOT):

@@ -1,4 +1,4 @@
-"""The command line: octant index | sync | search | info | list | delete | doctor | demo.
+"""The command line: octant index | sync | search | info | list | delete | encoders | doctor | demo.
 
 Results go to stdout, everything else to stderr. Nothing heavy is imported before the arguments are understood.
 Exit codes: 0 all went well; 1 some of it failed; 2 wrong usage; 3 nothing could be done; 130 stopped with Ctrl-C.
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 import octant
-from octant.errors import FilterError, OctantError, StoreError, TooManyDeletions
+from octant.errors import EncoderError, FilterError, OctantError, StoreError, TooManyDeletions
 from octant.media import DEFAULT_LIMITS, Audio, Image, Limits, Modality, Text
 
 if TYPE_CHECKING:
@@ -59,6 +59,15 @@ ApiKey = Annotated[
     str | None,
     typer.Option(
         "--api-key", help="The server's key; better given by environment.", envvar=["OCTANT_API_KEY", "QDRANT_API_KEY"]
+    ),
+]
+Model = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--encoder",
+        metavar="NAME",
+        help="Model of a new collection, such as open_clip:ViT-B-32/laion2b_s34b_b79k; `octant encoders` lists them. "
+        "A server's collections want it whenever they are opened.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
@@ -136,6 +145,7 @@ Failed = Annotated[
 def index(
     paths: Paths = None,
     collection: CollectionName = "default",
+    encoder: Model = None,
     path: Database = None,
     url: Server = None,
     api_key: ApiKey = None,
@@ -166,7 +176,9 @@ def index(
     limits = Limits(max_bytes, max_pixels, max_seconds, max_characters)
     with (
         _errors_told(),
-        octant.open(collection, path=path, url=url, api_key=api_key if url else None, cache=cache) as opened,
+        octant.open(
+            collection, encoder=encoder or (), path=path, url=url, api_key=api_key if url else None, cache=cache
+        ) as opened,
     ):
         sources = _sources([*(paths or []), *_retried(retry)], id_column, text, image, audio, number, limits)
         reading = _reading(include, exclude, limits, thumbnails)
@@ -185,6 +197,7 @@ def index(
 def sync(
     paths: Paths = None,
     collection: CollectionName = "default",
+    encoder: Model = None,
     path: Database = None,
     url: Server = None,
     api_key: ApiKey = None,
@@ -216,7 +229,13 @@ def sync(
     with (
         _errors_told(),
         octant.open(
-            collection, path=path, url=url, api_key=api_key if url else None, cache=cache, create=not dry_run
+            collection,
+            encoder=encoder or (),
+            path=path,
+            url=url,
+            api_key=api_key if url else None,
+            cache=cache,
+            create=not dry_run,
         ) as opened,
     ):
         sources = _sources(paths or [], id_column, text, image, audio, number, limits)
@@ -278,6 +297,7 @@ def search(
         list[str] | None, typer.Option(metavar="KEY", help="Count the values of this metadata key, too.")
     ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Tell where each score comes from.")] = False,
+    encoder: Model = None,
     path: Database = None,
     url: Server = None,
     api_key: ApiKey = None,
@@ -306,7 +326,9 @@ def search(
         )
     with (
         _errors_told(),
-        octant.open(collection, path=path, url=url, api_key=api_key if url else None, create=False) as opened,
+        octant.open(
+            collection, encoder=encoder or (), path=path, url=url, api_key=api_key if url else None, create=False
+        ) as opened,
     ):
         hits = opened.search(query)
         if as_json:
@@ -331,6 +353,7 @@ def search(
 @app.command()
 def info(
     collection: CollectionName = "default",
+    encoder: Model = None,
     path: Database = None,
     url: Server = None,
     api_key: ApiKey = None,
@@ -339,7 +362,9 @@ def info(
     """Tell what a collection holds and what made it."""
     with (
         _errors_told(),
-        octant.open(collection, path=path, url=url, api_key=api_key if url else None, create=False) as opened,
+        octant.open(
+            collection, encoder=encoder or (), path=path, url=url, api_key=api_key if url else None, create=False
+        ) as opened,
     ):
         found = opened.info()
         if as_json:
@@ -387,6 +412,27 @@ def delete(
             )
         client.delete_collection(collection)
     _hint(f"deleted {collection!r}" + ("" if count is None else f" ({count} items)"))
+
+
+@app.command()
+def encoders(
+    all_models: Annotated[bool, typer.Option("--all", help="All models that are known by name, too.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List the families of models, what they read, whether they can run here, and how to install them."""
+    from octant.family import families
+
+    found = list(families().values())
+    if as_json:
+        _print_json([family.as_dict() for family in found])
+        return
+    from octant.show import family_table, model_table
+
+    _stdout().print(family_table(found))
+    if all_models:
+        _stdout().print(model_table(found))
+    else:
+        _hint("--all names models of each; a model is FAMILY:MODEL?option=value, as in octant index --encoder")
 
 
 @app.command()
@@ -451,7 +497,7 @@ def _errors_told() -> Generator[None]:
         yield
     except (typer.Exit, typer.Abort):
         raise
-    except FilterError as error:
+    except (EncoderError, FilterError) as error:
         _end(_USAGE, str(error))
     except OctantError as error:
         _end(_NOTHING, str(error))

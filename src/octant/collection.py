@@ -29,7 +29,7 @@ from typing import Any, TypeVar
 from qdrant_client.http import models
 
 from octant.adapters import Reading, Source, arrivals, scopes
-from octant.answer import Answer, Think, View, Walk, answers, backgrounds, checked, page, planned
+from octant.answer import Answer, Think, View, Walk, answers, backgrounds, checked, page, planned, vectors_of
 from octant.calibrate import Backgrounds
 from octant.compute import offload
 from octant.errors import SchemaMismatch, StoreError
@@ -52,6 +52,8 @@ __all__ = ["AsyncCollection", "Collection", "FieldInfo", "Info", "Into"]
 T = TypeVar("T")
 Into = Modality | str | Iterable[Modality | str]
 _READING = Reading()
+_PAGE = 256
+"""Items that are read from the store at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,18 +232,36 @@ class Collection:
             value: T = end.value
             return value
 
-    def get(self, ids: Sequence[str]) -> list[Item]:
+    def get(self, ids: Sequence[str], *, vectors: bool = False) -> list[Item]:
         """Read items by their ids; an id that is not there is left out.
 
         Media that were given in memory, not by path, are not kept: an item read here and added again would lose them.
+        With `vectors` the items bring the vectors that are stored (for the cosine, stores keep unit vectors).
         """
-        records = self.client.retrieve(self.name, _points_of(ids), with_payload=True)
-        return [item_from_payload(record.payload or {}, str(record.id)) for record in records]
+        records = self.client.retrieve(self.name, _points_of(ids), with_payload=True, with_vectors=vectors)
+        return [_item(record) for record in records]
 
-    def delete(self, ids: Sequence[str]) -> None:
-        """Remove items by their ids, with all that was cut from them; an id that is not there is no error."""
-        if points := _points_of(ids):
-            self.client.delete(self.name, _with_parts(points, ids), wait=True)
+    def items(self, where: Where | None = None, *, vectors: bool = False) -> Iterator[Item]:
+        """Read all items, or those that `where` matches, page by page and in no order that means anything; as `get`."""
+        self.run(checked([where], self.view))
+        offset: Any = None
+        while True:
+            records, offset = self.client.scroll(
+                self.name, filter_of(where), limit=_PAGE, offset=offset, with_payload=True, with_vectors=vectors
+            )
+            for record in records:
+                yield _item(record)
+            if offset is None:
+                return
+
+    def delete(self, ids: Sequence[str] = (), *, where: Where | None = None) -> None:
+        """Remove items by their ids, with all that was cut from them, and those that `where` matches.
+
+        An id that is not there is no error.
+        """
+        self.run(checked([where], self.view))
+        if selected := _selected(_points_of(ids), ids, where):
+            self.client.delete(self.name, selected, wait=True)
             self.view.forget()
 
     def index_payload(self, key: str, kind: models.PayloadSchemaType | str) -> None:
@@ -434,18 +454,36 @@ class AsyncCollection:
             value: T = end.value
             return value
 
-    async def get(self, ids: Sequence[str]) -> list[Item]:
+    async def get(self, ids: Sequence[str], *, vectors: bool = False) -> list[Item]:
         """Read items by their ids; an id that is not there is left out.
 
         Media that were given in memory, not by path, are not kept: an item read here and added again would lose them.
+        With `vectors` the items bring the vectors that are stored (for the cosine, stores keep unit vectors).
         """
-        records = await self.client.retrieve(self.name, _points_of(ids), with_payload=True)
-        return [item_from_payload(record.payload or {}, str(record.id)) for record in records]
+        records = await self.client.retrieve(self.name, _points_of(ids), with_payload=True, with_vectors=vectors)
+        return [_item(record) for record in records]
 
-    async def delete(self, ids: Sequence[str]) -> None:
-        """Remove items by their ids, with all that was cut from them; an id that is not there is no error."""
-        if points := _points_of(ids):
-            await self.client.delete(self.name, _with_parts(points, ids), wait=True)
+    async def items(self, where: Where | None = None, *, vectors: bool = False) -> AsyncIterator[Item]:
+        """Read all items, or those that `where` matches, page by page and in no order that means anything; as `get`."""
+        await self.run(checked([where], self.view))
+        offset: Any = None
+        while True:
+            records, offset = await self.client.scroll(
+                self.name, filter_of(where), limit=_PAGE, offset=offset, with_payload=True, with_vectors=vectors
+            )
+            for record in records:
+                yield _item(record)
+            if offset is None:
+                return
+
+    async def delete(self, ids: Sequence[str] = (), *, where: Where | None = None) -> None:
+        """Remove items by their ids, with all that was cut from them, and those that `where` matches.
+
+        An id that is not there is no error.
+        """
+        await self.run(checked([where], self.view))
+        if selected := _selected(_points_of(ids), ids, where):
+            await self.client.delete(self.name, selected, wait=True)
             self.view.forget()
 
     async def index_payload(self, key: str, kind: models.PayloadSchemaType | str) -> None:
@@ -567,11 +605,21 @@ class _FromThread:
         return asyncio.run_coroutine_threadsafe(asked, self._loop).result()
 
 
-def _with_parts(points: list[models.ExtendedPointId], ids: Sequence[str]) -> models.FilterSelector:
-    """The points of these ids, and those that were cut from the sources that are called so."""
-    own = models.HasIdCondition(has_id=points)
-    parts = models.FieldCondition(key=SOURCE, match=models.MatchAny(any=list(ids)))
-    return models.FilterSelector(filter=models.Filter(should=[own, parts]))
+def _selected(
+    points: list[models.ExtendedPointId], ids: Sequence[str], where: Where | None
+) -> models.FilterSelector | None:
+    """The points of these ids, those that were cut from the sources that are called so, and those of a filter."""
+    narrow = filter_of(where)
+    if where is not None and narrow is None:
+        raise ValueError("an empty filter would remove every item; say which are to go")
+    own = [models.HasIdCondition(has_id=points)] if points else []
+    parts = [models.FieldCondition(key=SOURCE, match=models.MatchAny(any=list(ids)))] if points else []
+    wanted: list[models.Condition] = [*own, *parts, *([] if narrow is None else [narrow])]
+    return models.FilterSelector(filter=models.Filter(should=wanted)) if wanted else None
+
+
+def _item(record: models.Record) -> Item:
+    return item_from_payload(record.payload or {}, str(record.id), vectors_of(record.vector))
 
 
 def _query(

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import platformdirs
+from qdrant_client.http import models
 
 from octant.cache import VectorCache
 from octant.collection import AsyncCollection, Collection
 from octant.errors import StoreError
+from octant.family import families, load_encoders
 from octant.media import Modality
 from octant.schema import Field, Schema
 from octant.space import Space
 from octant.stores import Place, open_async_store, open_store, share, share_async
 
-__all__ = ["default_path", "open", "open_async", "require_database", "starter"]
+__all__ = ["default_path", "encoder", "open", "open_async", "require_database", "starter"]
 
 
 def open(
     name: str = "default",
     *,
     schema: Schema | None = None,
+    encoder: str | Sequence[str] = (),
     path: Path | str | None = None,
     url: str | None = None,
     api_key: str | None = None,
@@ -32,7 +37,9 @@ def open(
     """Open a collection; create it where it does not exist.
 
     Embedded by default: the database is the directory `path`, else $OCTANT_HOME, else the user's data directory.
-    With `url` it is a Qdrant server. `schema` None is the offline starter (see `starter`).
+    With `url` it is a Qdrant server. `encoder` names models, as the function `encoder` does; `schema` says all else.
+    With neither, an embedded collection is opened with the models that it was made with by their names, and any other
+    with the offline starter (see `starter`).
     `worker` puts the embedded store into a process of its own, which threads and long-lived programs want; None decides
     by where the call comes from. Collections of one embedded database share its store within a process.
     `cache` is a file that remembers vectors by content and model, so that no other collection encodes them again.
@@ -41,10 +48,13 @@ def open(
     """
     _require_name(name)
     directory = _directory(name, path, url, create=create)
-    chosen = schema or starter()
+    chosen = _chosen(schema, encoder)
     client = share(directory, worker=worker) if directory else open_store(url=url, api_key=api_key)
-    collection = Collection(client, name, chosen, Place(directory, url), VectorCache(cache) if cache else None)
     try:
+        if chosen is None and directory is not None and client.collection_exists(name):
+            chosen = _noted(client.get_collection(name))
+        remembered = VectorCache(cache) if cache else None
+        collection = Collection(client, name, chosen or starter(), Place(directory, url), remembered)
         collection.prepare(create=create)
     except BaseException:
         client.close()
@@ -56,6 +66,7 @@ async def open_async(
     name: str = "default",
     *,
     schema: Schema | None = None,
+    encoder: str | Sequence[str] = (),
     path: Path | str | None = None,
     url: str | None = None,
     api_key: str | None = None,
@@ -65,15 +76,31 @@ async def open_async(
     """Open a collection for asyncio; as `open`, and the embedded store is always a process of its own."""
     _require_name(name)
     directory = _directory(name, path, url, create=create)
-    chosen = schema or starter()
+    chosen = _chosen(schema, encoder)
     client = await (share_async(directory) if directory else open_async_store(url=url, api_key=api_key))
-    collection = AsyncCollection(client, name, chosen, Place(directory, url), VectorCache(cache) if cache else None)
     try:
+        if chosen is None and directory is not None and await client.collection_exists(name):
+            chosen = _noted(await client.get_collection(name))
+        remembered = VectorCache(cache) if cache else None
+        collection = AsyncCollection(client, name, chosen or starter(), Place(directory, url), remembered)
         await collection.prepare(create=create)
     except BaseException:
         await client.close()
         raise
     return collection
+
+
+def encoder(name: str) -> Space:
+    """Load a model by its name: the space of its encoders, one for each modality that it reads.
+
+    The name is `FAMILY:MODEL?option=value&…`, such as `open_clip:ViT-B-32/laion2b_s34b_b79k`; `octant encoders` lists
+    the families, their options and well-known models. The space embeds and compares media by itself, and
+    `Schema.of(space)` makes a collection of it. Code that comes with a model is never run.
+
+    Raises EncoderError for a name that is not understood, MissingExtra with the line that installs what is missing,
+    WeightsError for a checkpoint that lacks some of the model's weights.
+    """
+    return Space(name, *load_encoders(name))
 
 
 def starter() -> Schema:
@@ -110,6 +137,29 @@ def require_database(directory: Path | None) -> None:
         raise StoreError(
             f"no database in {directory}; `octant index PATH...` makes one, --path (path=) names another directory"
         )
+
+
+def _chosen(schema: Schema | None, names: str | Sequence[str]) -> Schema | None:
+    if not names:
+        return schema
+    if schema is not None:
+        raise ValueError(
+            "give either schema or encoder, not both; octant.encoder(name) is a space for a schema's fields"
+        )
+    return Schema.of(*(encoder(one) for one in ([names] if isinstance(names, str) else names)))
+
+
+def _noted(stored: models.CollectionInfo) -> Schema | None:
+    """The schema of the models whose names an embedded collection notes; None where it was made otherwise.
+
+    Only the user's own database is believed: a stranger's server must not say what is loaded here.
+    """
+    fields: Mapping[str, Mapping[str, Any]] = (stored.config.metadata or {}).get("octant", {}).get("fields", {})
+    names = list(dict.fromkeys(str(field["space"]) for field in fields.values()))
+    if not names or not all(":" in name and name.partition(":")[0] in families() for name in names):
+        return None
+    schema = Schema.of(*map(encoder, names))
+    return schema if list(schema.fields) == list(fields) else None
 
 
 def _require_name(name: str) -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import octant
 from octant.errors import OctantError
+from octant.family import families
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -25,13 +26,6 @@ __all__ = ["Finding", "examine", "table"]
 
 State = Literal["ok", "optional", "broken"]
 
-_OPTIONAL = {
-    "torch": "no encoder of this version uses it; for training the starter: pip install 'octant-search[train]'",
-    "open_clip_torch": "no encoder of this version uses it",
-    "sentence-transformers": "no encoder of this version uses it",
-    "transformers": "no encoder of this version uses it",
-}
-"""Packages that the default setup runs without, and what each would be good for."""
 _EXTRAS = {
     "video": (("av",), "films, and the sound of M4A, AAC, AMR and WMA"),
     "pdf": (("pypdfium2",), "PDF documents"),
@@ -134,9 +128,10 @@ def _server(url: str | None, api_key: str | None) -> Finding:
 def _encoders() -> Iterator[Finding]:
     yield _imported("encoders", "onnxruntime", "onnxruntime", str(_installed("onnxruntime")))
     yield _weights()
-    for package, use in _OPTIONAL.items():
-        version = _installed(package)
-        yield Finding("encoders", package, "ok" if version else "optional", f"{version or 'not installed'}; {use}")
+    for name, family in families().items():
+        if name != "starter":  # looked at more closely above
+            there = f"{family.example} and others" if family.is_installed else f"not installed: {family.install}"
+            yield Finding("encoders", name, "ok" if family.is_installed else "optional", there)
 
 
 def _weights() -> Finding:

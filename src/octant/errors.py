@@ -10,6 +10,8 @@ OctantError
   StoreError           the store refused or did not answer; the client's own error is the cause
     StoreLocked        another process has the database open; carries .path
   TooManyDeletions     a sync would remove more than it may; carries .report, .vanished, .sources
+  EncoderError         no encoder has this name, or it was asked for wrongly (a ValueError as well); carries .name
+  ServiceError         an encoder's service refused, answered nonsense or not at all; carries .service, .status
   WeightsError         the weights of a model are missing or altered; carries .path
   MissingExtra         an optional dependency is not installed (an ImportError as well)
 
@@ -22,6 +24,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 __all__ = [
+    "EncoderError",
     "FilterError",
     "ItemError",
     "MediaError",
@@ -29,6 +32,7 @@ __all__ = [
     "OctantError",
     "RerankError",
     "SchemaMismatch",
+    "ServiceError",
     "StoreError",
     "StoreLocked",
     "TooManyDeletions",
@@ -120,10 +124,28 @@ class TooManyDeletions(OctantError):
         self.report = report
 
 
+class EncoderError(OctantError, ValueError):
+    """No encoder has this name, or it was asked for in a way that it does not know."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"encoder {name!r}: {reason}")
+        self.name = name
+
+
+class ServiceError(OctantError):
+    """The service that an encoder asks refused, answered nonsense, or did not answer. The cause is its client's own."""
+
+    def __init__(self, service: str, reason: str, status: int | None = None) -> None:
+        super().__init__(f"{service}: {reason}")
+        self.service = service
+        self.status = status
+        """The HTTP status, where there was an answer."""
+
+
 class WeightsError(OctantError):
     """The weights of a model are missing or not the ones that were published."""
 
-    def __init__(self, path: Path, reason: str) -> None:
+    def __init__(self, path: Path | str, reason: str) -> None:
         super().__init__(f"weights {path}: {reason}")
         self.path = path
 
@@ -131,5 +153,6 @@ class WeightsError(OctantError):
 class MissingExtra(OctantError, ImportError):
     """An optional dependency is not installed."""
 
-    def __init__(self, package: str, extra: str) -> None:
-        super().__init__(f"{package} is not installed; pip install 'octant-search[{extra}]'")
+    def __init__(self, package: str, extra: str = "", *, install: str | None = None) -> None:
+        remedy = install or f"pip install 'octant-search[{extra}]'"
+        super().__init__(f"{package} is not installed; {remedy}")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from octant.media import Audio, Image, Media, Modality, Text
+
+if TYPE_CHECKING:
+    from octant.vectors import Vector
 
 __all__ = ["Explanation", "Hit", "Item", "LegScore", "Metadata", "Origin", "Skipped", "StageScore"]
 
@@ -40,6 +43,9 @@ class Item:
     """Texts, numbers, booleans, dates, None, and lists and mappings of these: what filters can ask for."""
     origin: Origin | None = None
     """Given by adapters; an item that has none is its own source."""
+    vectors: Mapping[str, Vector | Sequence[float]] = field(default_factory=dict[str, Any], compare=False)
+    """Vectors made elsewhere, by the name of a field: stored as they are, and the field's encoder is not asked. They
+    are copied, as float32; two items are not told apart by them."""
 
     def __post_init__(self) -> None:
         given: object = self.id  # callers without a type checker give anything
@@ -55,6 +61,10 @@ class Item:
                 raise TypeError(
                     f"item {given!r}: medium {name!r} is {medium!r}; media are Text(...), Image(...), Audio(...)"
                 )
+        if self.vectors:
+            from octant.vectors import as_vectors  # numpy is not for items that bring none
+
+            object.__setattr__(self, "vectors", as_vectors(self.vectors, f"item {given!r}"))
 
 
 @dataclass(frozen=True, slots=True)

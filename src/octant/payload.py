@@ -14,6 +14,7 @@ octant.parts       into how many items the source was cut
 octant.content     a hash of the media's fingerprints (indexed): equal where the vectors are equal
 octant.thumbnails  the longest side of the thumbnails, where they were asked for
 octant.model       what made the vectors, as `Schema.model` names it
+octant.vectors     the fields whose vectors came with the item; absent where none did
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from dataclasses import dataclass
 from datetime import date, time
 from math import isfinite
 from pathlib import Path, PurePath
+from types import MappingProxyType
 from typing import Any, cast
 from uuid import UUID
 
@@ -33,6 +35,7 @@ from octant.errors import ItemError
 from octant.item import Item, Origin
 from octant.media import Audio, Description, Image, Media, Modality, Span, Text
 from octant.media.parts import fields_of, image_part_from
+from octant.vectors import Sparse, Vector
 
 __all__ = [
     "CONTENT",
@@ -42,6 +45,7 @@ __all__ = [
     "SOURCE",
     "Standing",
     "StoredMedia",
+    "brought_of",
     "content_in",
     "content_of",
     "facts_of",
@@ -97,6 +101,7 @@ def payload_of(
         "content": content_of(item, described),
         "model": model,
         "thumbnails": thumbnails if any(isinstance(medium, Image) for medium in item.media.values()) else None,
+        "vectors": sorted(item.vectors) or None,
     }
     return {**metadata, _OWN: {key: value for key, value in own.items() if value is not None}}
 
@@ -114,9 +119,10 @@ def with_facts(payload: Mapping[str, Any], facts: Mapping[str, Mapping[str, Any]
 
 
 def content_of(item: Item, described: Mapping[str, Description]) -> str:
-    """Hash what an item's vectors depend on: its media, by name, kind and fingerprint."""
+    """Hash what an item's vectors depend on: its media, by name, kind and fingerprint, and the vectors it brings."""
     # in their order: several texts are read as one in it
     noted = [(name, medium.modality.value, described[name].fingerprint) for name, medium in item.media.items()]
+    noted += [(name, "vector", _fingerprint(cast("Vector", one))) for name, one in sorted(item.vectors.items())]
     return hashlib.sha256(json.dumps(noted).encode()).hexdigest()[:32]
 
 
@@ -167,22 +173,23 @@ def facts_of(payload: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return {name: {k: v for k, v in e.items() if k in _FACTS} for name, e in media_of(payload).items()}
 
 
-def item_from_payload(payload: Mapping[str, Any], point: str) -> Item:
+def item_from_payload(
+    payload: Mapping[str, Any], point: str, vectors: Mapping[str, Vector] = MappingProxyType({})
+) -> Item:
     """The item of a payload. Media that were given in memory, not by path, cannot be had back and are left out.
 
-    `point` is the point's id, which names the item of a point that octant did not make.
+    `point` is the point's id, which names the item of a point that octant did not make; `vectors` are its own.
     """
-    metadata = {key: value for key, value in payload.items() if key != _OWN}
-    own: Mapping[str, Any] = payload.get(_OWN, {})
+    metadata = dict(payload)
+    own: Mapping[str, Any] = metadata.pop(_OWN, {})
     # what was stored was checked when it was added: hits are many, and most of their media are not looked at
     item = object.__new__(Item)
-    for name, value in (
-        ("id", own.get("id", point)),
-        ("media", StoredMedia(own.get("media", {}))),
-        ("metadata", metadata),
-        ("origin", None),
-    ):
-        object.__setattr__(item, name, value)
+    put = object.__setattr__
+    put(item, "id", own.get("id", point))
+    put(item, "media", StoredMedia(own.get("media", {})))
+    put(item, "metadata", metadata)
+    put(item, "origin", None)
+    put(item, "vectors", vectors)
     return item
 
 
@@ -213,9 +220,21 @@ def media_of(payload: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return dict(payload.get(_OWN, {}).get("media", {}))
 
 
+def brought_of(payload: Mapping[str, Any]) -> list[str]:
+    """The fields whose vectors came with the item."""
+    return list(payload.get(_OWN, {}).get("vectors", ()))
+
+
 def thumbnails_of(payload: Mapping[str, Any]) -> dict[str, str]:
     """The thumbnails of a payload, as data URLs by the name of their medium."""
     return {name: entry["thumbnail"] for name, entry in media_of(payload).items() if "thumbnail" in entry}
+
+
+def _fingerprint(vector: Vector) -> str:
+    """Hash a vector by its values."""
+    if isinstance(vector, Sparse):
+        return hashlib.sha256(repr(sorted(zip(vector.indices, vector.values, strict=True))).encode()).hexdigest()
+    return hashlib.sha256(vector.astype("<f4").tobytes()).hexdigest()
 
 
 def _plain(value: Any, item_id: str, where: str, depth: int) -> Any:

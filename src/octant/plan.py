@@ -10,7 +10,7 @@ import numpy as np
 from qdrant_client.http import models
 
 from octant.calibrate import Backgrounds
-from octant.encoder import Role
+from octant.encoding import Role
 from octant.errors import MediaError, StoreError, UnsupportedModality
 from octant.fusion import RRF, Background, Calibrated, Fusion, FusionQuery, Voter
 from octant.lexical import TextIndex
@@ -66,10 +66,10 @@ class Leg:
         return max((one for one in (bound, self.above) if one is not None), default=None)
 
     def ask(self) -> Any:
-        """What Qdrant takes as the query."""
+        """What octant's stores take as the query: Qdrant's models, and a dense vector as a numpy array."""
         if isinstance(self.query, Sparse):
             return models.SparseVector(indices=list(self.query.indices), values=list(self.query.values))
-        return self.query.tolist() if isinstance(self.query, np.ndarray) else self.query
+        return self.query
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,10 @@ class Plan:
         return len(self.legs) > 1
 
     def request(self, limit: int) -> models.QueryRequest:
-        """The one request that the store answers: a plain search, or prefetches and a fusion."""
+        """The one request that the store answers: a plain search, or prefetches and a fusion.
+
+        Its dense vectors are numpy arrays, which octant's stores take; `as_dict` has all as plain data.
+        """
         if not self.fused:
             return self._alone(self.legs[0], limit, self.query.threshold, payload=True)
         depth = self.depth(limit)
@@ -469,7 +472,8 @@ def _encode(queries: Sequence[Query], touched: Sequence[Sequence[Field]]) -> dic
     wanted: dict[tuple[int, Modality], tuple[Space, dict[int, Media]]] = {}
     for query, fields in zip(queries, touched, strict=True):
         media = [one for one in examples_of(query.like) if isinstance(one, Text | Image | Audio)]
-        for space in dict.fromkeys(f.space for f in fields):
+        # a field of given vectors that answers no medium may have no encoder
+        for space in dict.fromkeys(f.space for f in fields if f.answers or not f.given):
             for medium in media:
                 if medium.modality in space.modalities:
                     _, batch = wanted.setdefault((id(space), medium.modality), (space, {}))
@@ -588,11 +592,14 @@ def _narrow(query: Query) -> models.Filter | None:
 
 
 def _listed(vector: Vector) -> Any:
-    return Leg("", vector).ask()
+    asked = Leg("", vector).ask()
+    return asked.tolist() if isinstance(asked, np.ndarray) else asked
 
 
 def _plain(value: Any) -> Any:
-    """Qdrant's models as plain data, without what is not set."""
+    """Qdrant's models and arrays as plain data, without what is not set."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
     dump = getattr(value, "model_dump", None)
     return dump(mode="json", exclude_none=True) if dump is not None else value
 

@@ -13,12 +13,12 @@ import numpy as np
 from qdrant_client.http import models
 from qdrant_client.local.payload_value_extractor import value_by_key
 
-from octant.encoder import Budget, Role
+from octant.encoding import Budget, Role
 from octant.errors import ItemError, MediaError
 from octant.item import Hit, Item, Origin
 from octant.lexical import TextIndex
 from octant.media import Media, Modality, Text, fingerprint
-from octant.payload import CONTENT, MODALITIES, SOURCE, item_from_payload, media_of, point_id
+from octant.payload import CONTENT, MODALITIES, SOURCE, brought_of, item_from_payload, media_of, point_id
 from octant.space import Space
 from octant.vectors import Kind, Sparse, Vector
 
@@ -68,6 +68,9 @@ class Field:
     """By the modality of a query: what is less similar has no part in a fusion with other fields."""
     several: Several = Several.REFUSE
     """What to do with an item that has several such media. Texts are read as one unless this says otherwise."""
+    given: bool = False
+    """Its vectors come with items (`Item.vectors`) alone: an item without one has no part in it, and no medium is
+    encoded for it. It is asked with `ByVector`; with media as well where it `answers` them."""
 
     def __post_init__(self) -> None:
         self.space.identity(self.modality)  # raises UnsupportedModality now, not at the first item
@@ -79,6 +82,29 @@ class Field:
     def is_multivector(self) -> bool:
         """Whether a point holds several vectors here, one of each medium or one of each token."""
         return self.several is Several.MULTIVECTOR or self.space.kind is Kind.MULTI
+
+    def takes(self, item: Item) -> bool:
+        """Whether an item gets a vector here. ItemError where the one it brings does not fit, or the choice is open."""
+        if self.name in item.vectors:
+            self._require_fit(item)
+            return True
+        return not self.given and bool(self.pick(item))
+
+    def _require_fit(self, item: Item) -> None:
+        """Raise ItemError where the vector that an item brings is none of this field's."""
+        vector = cast("Vector", item.vectors[self.name])  # made so by the item
+        rows = "[n, dim]" if self.is_multivector else "[dim]"
+        wanted = "a sparse vector" if self.space.dim is None else f"one of {rows} with dim = {self.space.dim}"
+        if isinstance(vector, Sparse):
+            fits, has = self.space.dim is None, "a sparse vector"
+            finite = bool(np.isfinite(vector.values).all())
+        else:
+            fits = vector.ndim == 1 + self.is_multivector and vector.size > 0 and vector.shape[-1] == self.space.dim
+            has, finite = f"one of {list(vector.shape)}", bool(np.isfinite(vector).all())
+        if not fits:
+            raise ItemError(item.id, f"it brings {has} for field {self.name!r}, which holds {wanted}")
+        if not finite:
+            raise ItemError(item.id, f"the vector that it brings for field {self.name!r} is not finite; make it again")
 
     def fitting(self, item: Item) -> dict[str, Media]:
         """The item's media that this field is about."""
@@ -131,9 +157,27 @@ class Schema:
         if twice := [text.key for text in self.texts.values() if text.key in self._indexed]:
             raise ValueError(f"key {twice[0]!r} is indexed as a text index already; leave it out of indexed=")
 
+    @classmethod
+    def of(cls, *spaces: Space, indexed: Mapping[str, models.PayloadSchemaType] | None = None) -> Schema:
+        """Make a field of every modality of every space: all that these models can search with one another.
+
+        A field is named after its modality, of a second space that reads it `image_2`, and so on.
+        """
+        fields: list[Field] = []
+        for space in spaces:
+            for modality in sorted(space.modalities):
+                before = sum(field.modality is modality for field in fields)
+                fields.append(Field(f"{modality}_{before + 1}" if before else str(modality), space, modality))
+        return cls(*fields, indexed=indexed)
+
     def check(self, item: Item) -> None:
-        """Raise ItemError where no field takes any of the item's media, or the choice is open."""
-        if not [field for field in self.fields.values() if field.pick(item)]:
+        """Raise ItemError where no field takes any of its media, the choice is open, or a vector does not fit."""
+        if unknown := [name for name in item.vectors if name not in self.fields]:
+            names = ", ".join(self.fields)
+            raise ItemError(item.id, f"it brings a vector for {unknown[0]!r}, which is no field; there are {names}")
+        taking = [field for field in self.fields.values() if field.takes(item)]
+        # where vectors come with items, one that brings none is still found by its payload
+        if not taking and not any(field.given for field in self.fields.values()):
             has = ", ".join(f"{name} ({medium.modality})" for name, medium in item.media.items()) or "no media"
             wanted = ", ".join(
                 sorted({str(f.modality) + (f" named {f.of!r}" if f.of else "") for f in self.fields.values()})
@@ -177,7 +221,7 @@ class Schema:
         return _agreed([f.space.spec(Modality.AUDIO).rate for f in self._reading(Modality.AUDIO)])
 
     def _reading(self, modality: Modality) -> list[Field]:
-        return [f for f in self.fields.values() if f.modality is modality]
+        return [f for f in self.fields.values() if f.modality is modality and not f.given]
 
     def points(
         self, batch: Sequence[Prepared], *, batch_size: int = 32, remembered: Vectors | None = None
@@ -185,9 +229,11 @@ class Schema:
         """Encode items and lay them out as points: in order, an ItemError for each that cannot be encoded.
 
         Each field is encoded in batches of media of like length, so that little of a padded batch is padding.
-        What is `remembered` is not encoded.
+        What is `remembered` is not encoded, nor what items bring.
         """
-        vectors: list[dict[str, QdrantVector]] = [{} for _ in batch]
+        vectors: list[dict[str, QdrantVector]] = [
+            {name: to_qdrant(cast("Vector", vector)) for name, vector in one.item.vectors.items()} for one in batch
+        ]
         broken: dict[int, ItemError] = {}
         for modality in dict.fromkeys(f.modality for f in self.fields.values()):
             fields = self._reading(modality)
@@ -196,7 +242,11 @@ class Schema:
             for start in range(0, len(order), batch_size):
                 # all fields of a batch before the next one: encoders that share their work remember the last
                 for f in fields:
-                    places = [i for i in order[start : start + batch_size] if i not in broken]
+                    places = [
+                        i
+                        for i in order[start : start + batch_size]
+                        if i not in broken and f.name not in batch[i].item.vectors
+                    ]
                     asked = [_Asked(i, medium, batch[i]) for i in places for medium in f.pick(batch[i].item)]
                     found: dict[int, list[Vector]] = {}
                     for one, vector in zip(asked, _encoded(f, asked, batch_size, remembered), strict=True):
@@ -218,10 +268,12 @@ class Schema:
     def taking_part(self, payload: Mapping[str, Any]) -> list[str]:
         """The fields in which a point of this payload has a vector."""
         media = {name: entry["modality"] for name, entry in media_of(payload).items()}
+        brought = brought_of(payload)
         fields = [
             f.name
             for f in self.fields.values()
-            if (f.modality in media.values() if f.of is None else media.get(f.of) == f.modality)
+            if f.name in brought
+            or (not f.given and (f.modality in media.values() if f.of is None else media.get(f.of) == f.modality))
         ]
         return [*fields, *(text.name for text in self.texts.values() if value_by_key(dict(payload), text.key))]
 
@@ -277,10 +329,10 @@ class Schema:
             if (was := old["encoders"].get(modality)) != now
         ]
         changed = [
-            f"field {name!r}: {key} was {old.get(key)!r}, is {value!r}"
+            f"field {name!r}: {key} was {old.get(key)!r}, is {mine.get(key)!r}"
             for name, old, mine in both
-            for key, value in mine.items()
-            if key != "encoders" and old.get(key) != value
+            for key in dict.fromkeys([*mine, *old])
+            if key not in ("encoders", "space") and old.get(key) != mine.get(key)
         ]
         return list(dict.fromkeys([*missing, *extra, *models_of, *changed]))
 
@@ -381,4 +433,6 @@ def _identity(field: Field) -> dict[str, Any]:
         "distance": field.space.distance.value,
         "encoders": {m.value: field.space.identity(m) for m in sorted({field.modality, *field.answers})},
     }
-    return noted if field.several is Several.REFUSE else {**noted, "several": field.several.value}
+    if field.several is not Several.REFUSE:
+        noted["several"] = field.several.value
+    return {**noted, "given": True} if field.given else noted

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from qdrant_client.http.models import Distance
 
-from octant.encoder import Encoder, EncoderSpec, Role, TokenSpans
+from octant.encoding import Encoder, EncoderSpec, Role, TokenSpans
 from octant.errors import UnsupportedModality
-from octant.media import Media, Modality
-from octant.vectors import Kind, Vector
+from octant.media import Media, Modality, Text
+from octant.vectors import Kind, Sparse, Vector, normalize
 
 __all__ = ["Space"]
 
@@ -50,6 +51,39 @@ class Space:
     def encode(self, media: Sequence[Media], modality: Modality, role: Role) -> list[Vector]:
         """Encode media of one modality in one batch: one vector each, in order."""
         return self._encoder(modality).encode(media, role) if media else []
+
+    def embed(self, medium: Media | str, role: Role = Role.DOCUMENT) -> Vector:
+        """Encode one medium; a `str` is a text. Dense: [dim] float32; multi: [tokens, dim]; or Sparse."""
+        return self.embed_all([medium], role)[0]
+
+    def embed_all(self, media: Sequence[Media | str], role: Role = Role.DOCUMENT) -> list[Vector]:
+        """Encode media of any of the space's modalities, one batch for each modality: one vector each, in order."""
+        if isinstance(media, str):
+            raise TypeError(f"embed_all() takes a list of media; embed({media!r}) takes one")
+        given = [Text(one) if isinstance(one, str) else one for one in media]
+        vectors: dict[int, Vector] = {}
+        for modality in dict.fromkeys(one.modality for one in given):
+            places = [i for i, one in enumerate(given) if one.modality is modality]
+            vectors.update(zip(places, self.encode([given[i] for i in places], modality, role), strict=True))
+        return [vectors[i] for i in range(len(given))]
+
+    def similarity(self, query: Media | str, document: Media | str) -> float:
+        """Compare two media of any of the space's modalities, as a search in this space would.
+
+        Of dense vectors the cosine, or the inner product where the space's distance is DOT; of multivectors MaxSim; of
+        sparse ones the inner product, without the weights that a store knows (IDF). Raises ValueError for other
+        distances.
+        """
+        asked, found = self.embed(query, Role.QUERY), self.embed(document)
+        if isinstance(asked, Sparse) or isinstance(found, Sparse):
+            weights = dict(zip(found.indices, found.values, strict=True)) if isinstance(found, Sparse) else {}
+            pairs = zip(asked.indices, asked.values, strict=True) if isinstance(asked, Sparse) else ()
+            return float(sum(value * weights.get(index, 0.0) for index, value in pairs))
+        if self.distance not in (Distance.COSINE, Distance.DOT):
+            raise ValueError(f"space {self.name!r} compares by {self.distance}, which is no similarity")
+        if self.distance is Distance.COSINE:
+            asked, found = normalize(asked), normalize(found)
+        return float(np.max(np.atleast_2d(asked) @ np.atleast_2d(found).T, axis=1).sum())
 
     def _encoder(self, modality: Modality) -> Encoder[Any]:
         if modality not in self._encoders:

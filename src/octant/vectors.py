@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Array", "Kind", "Sparse", "Vector", "normalize", "stack"]
+__all__ = ["Array", "Kind", "Sparse", "Vector", "as_vectors", "normalize", "stack"]
 
 Array = NDArray[np.float32]
 
@@ -35,6 +35,24 @@ class Sparse:
 
 
 Vector = Array | Sparse
+
+
+def as_vectors(given: Mapping[str, Vector | Sequence[float]], whose: str) -> dict[str, Vector]:
+    """Copy vectors by name as octant holds them: float32 arrays, or Sparse. TypeError where one is neither."""
+    named: object = given  # callers without a type checker give anything
+    if not isinstance(named, Mapping):
+        raise TypeError(f"{whose}: vectors come by the name of a field, such as {{'embedding': [...]}}, not {named!r}")
+    made: dict[str, Vector] = {}
+    for name, vector in given.items():
+        if isinstance(vector, Sparse):
+            made[name] = vector
+            continue
+        try:
+            with np.errstate(over="ignore"):  # what is too large for float32 is told as not finite, by its item
+                made[name] = np.array(vector, dtype=np.float32)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"{whose}: vector {name!r} is a list or an array of numbers, or Sparse ({error})") from None
+    return made
 
 
 def normalize(matrix: Array) -> Array:

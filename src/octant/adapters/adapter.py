@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from octant.encoder import Budget
+from octant.encoding import Budget
 from octant.errors import MediaError
 from octant.item import Metadata, Skipped
 from octant.media import Limits, Media

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from octant.adapters.acoustics import Levels, descriptors, sounding
 from octant.adapters.adapter import File, Piece
-from octant.encoder import Budget
+from octant.encoding import Budget
 from octant.errors import MediaError
 from octant.item import Skipped
 from octant.media import Audio, Media, Span, Text, decode_audio

@@ -13,7 +13,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from octant.encoder import Budget, TokenSpans
+from octant.encoding import Budget, TokenSpans
 
 __all__ = ["Block", "Chunk", "Document", "cut", "estimate"]
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from octant.adapters.adapter import Adapter, File, Piece
 from octant.adapters.patterns import Patterns
-from octant.encoder import Budget
+from octant.encoding import Budget
 from octant.errors import ItemError, MediaError, MissingExtra
 from octant.item import Item, Origin, Skipped
 from octant.media import DEFAULT_LIMITS, Limits, Modality

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from octant.adapters.adapter import File, Piece
-from octant.encoder import Budget
+from octant.encoding import Budget
 from octant.errors import MediaError
 from octant.media import Image, Limits, Region
 from octant.media.facts import exif_facts

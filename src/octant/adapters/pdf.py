@@ -19,7 +19,7 @@ from octant.adapters.chunks import Document
 from octant.adapters.language import language_of
 from octant.adapters.plaintext import paragraphs
 from octant.adapters.text import check_cutting, text_pieces
-from octant.encoder import Budget
+from octant.encoding import Budget
 from octant.errors import MediaError
 from octant.media import Image, Limits, Page
 from octant.media.document import open_document

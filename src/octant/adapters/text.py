@@ -17,7 +17,7 @@ from octant.adapters.html import html_from_file
 from octant.adapters.language import language_of
 from octant.adapters.markdown import read_markdown
 from octant.adapters.plaintext import paragraphs, text_from_file
-from octant.encoder import Budget
+from octant.encoding import Budget
 from octant.errors import MediaError
 from octant.item import Metadata
 from octant.media import Limits, Text

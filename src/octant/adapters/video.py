@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from octant.adapters.adapter import File, Piece
 from octant.adapters.audio import SUFFIXES as SOUNDS
 from octant.adapters.audio import require_end, windows
-from octant.encoder import Budget
+from octant.encoding import Budget
 from octant.errors import MediaError
 from octant.item import Skipped
 from octant.media import Audio, Frame, Image, Span

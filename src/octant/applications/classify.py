@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from octant.answer import Think, View, Walk
 from octant.applications.stored import Row, narrowed, rows
-from octant.encoder import Role
+from octant.encoding import Role
 from octant.errors import UnsupportedModality
 from octant.media import Media, Modality, Text
 from octant.query import Where

@@ -19,11 +19,15 @@ from itertools import pairwise
 from threading import Lock
 from typing import Any
 
-from octant.encoder import EncoderSpec, Role
+from pydantic import Field
+
+from octant.encoding import EncoderSpec, Role
+from octant.errors import EncoderError
+from octant.family import Family, Known, Options
 from octant.media import Modality, Text
 from octant.vectors import Kind, Sparse, Vector
 
-__all__ = ["Bm25", "words"]
+__all__ = ["FAMILY", "Bm25", "Bm25Options", "words"]
 
 Stem = Callable[[str], str]
 
@@ -167,3 +171,37 @@ def _stemmer(language: str | None) -> Stem:
 
 def _snowball_version() -> str:
     return ".".join(version("snowballstemmer").split(".")[:2])
+
+
+class Bm25Options(Options):
+    """How texts are weighed; see `Bm25`."""
+
+    k: float = Field(default=1.2, ge=0)
+    """How soon a term that comes again stops to count."""
+    b: float = Field(default=0.75, ge=0, le=1)
+    """How much the length of a text counts."""
+    average_length: float = Field(default=256.0, gt=0)
+    """The usual number of terms of a text."""
+
+
+def _made(language: str, options: Bm25Options) -> list[Bm25]:
+    stemmed = None if language == "none" else language
+    try:
+        return [Bm25(stemmed, k=options.k, b=options.b, average_length=options.average_length)]
+    except ValueError as error:
+        raise EncoderError(f"bm25:{language}", f"{error} (which is bm25:none)") from error
+
+
+FAMILY = Family(
+    name="bm25",
+    summary="words weighed by BM25, stemmed as in a language, or as they stand: bm25:none",
+    modules=("snowballstemmer",),
+    install="pip install octant-search",
+    options=Bm25Options,
+    load=_made,
+    known=(
+        Known("english", (Modality.TEXT,), None, "Apache-2.0", Kind.SPARSE, note="or another language of Snowball"),
+        Known("none", (Modality.TEXT,), None, "Apache-2.0", Kind.SPARSE, note="any language, without stems"),
+    ),
+    roles=True,
+)

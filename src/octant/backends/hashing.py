@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from octant.encoder import EncoderSpec, Role
+from octant.encoding import EncoderSpec, Role
 from octant.media import Media, Modality, Text, fingerprint
 from octant.vectors import Kind, Sparse, Vector, normalize
 

@@ -5,18 +5,22 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from tokenizers import Tokenizer
 
-from octant.encoder import EncoderSpec, Role
+from octant.backends.checkpoints import explained, place_of
+from octant.backends.tokens import ENDLESS
+from octant.backends.windows import text_windows
+from octant.encoding import EncoderSpec, Role
 from octant.errors import MissingExtra, WeightsError
+from octant.family import Family, Known, Options
 from octant.media import Modality, Text
 from octant.vectors import Kind, Sparse, Vector
 
-__all__ = ["Splade"]
+__all__ = ["FAMILY", "Splade", "SpladeOptions"]
 
 
 class Splade:
@@ -49,7 +53,7 @@ class Splade:
 
     def encode(self, batch: Sequence[Text], role: Role) -> list[Vector]:
         """Encode a batch: one sparse vector per text, index in the vocabulary -> weight."""
-        windows = [list(self._windows(text.content)) for text in batch]
+        windows = [list(text_windows(text.content, self.token_spans, self._limit)) for text in batch]
         flat = [window for several in windows for window in several]
         if not flat:
             return []
@@ -64,7 +68,7 @@ class Splade:
     def _room(self) -> int | None:
         """How many tokens of a text it reads at once, beside its special tokens and its longest prompt."""
         longest: int | None = self._encoder.max_seq_length
-        if longest is None or longest > _ENDLESS:
+        if longest is None or longest > ENDLESS:
             return None
         prompts: list[str] = [prompt for prompt in self._encoder.prompts.values() if prompt]
         said = max((len(self.token_spans(prompt)) for prompt in prompts), default=0)
@@ -73,21 +77,7 @@ class Splade:
             raise ValueError(f"the model reads {longest} tokens at once and its prompt takes {said}: no text has room")
         return room
 
-    def _windows(self, text: str) -> Iterator[str]:
-        """Halve a text, between words where it has any, until the parts are short enough."""
-        spans = self.token_spans(text)
-        if self._limit is None or len(spans) <= self._limit or len(text) == 1:
-            yield text
-            return
-        middle = spans[len(spans) // 2][0] or len(text) // 2
-        starts = [start for start, _ in spans if start > 0 and text[start - 1].isspace()]
-        cut = min(starts, key=lambda start: abs(start - middle), default=middle)
-        yield from self._windows(text[:cut])
-        yield from self._windows(text[cut:])
 
-
-_ENDLESS = 1 << 30
-"""What tokenizers without a limit call their limit is a number with thirty digits."""
 _OF_PART = ("pooling_strategy", "activation_function", "k")
 _OF_CONFIG = ("model_type", "hidden_act", "activation", "num_attention_heads", "n_heads", "layer_norm_eps", "norm_eps")
 """What else than weights decides what comes out."""
@@ -163,3 +153,33 @@ def _weights(encoder: Any) -> str:
         for one in parameters
     )
     return hashlib.sha256(b"".join(hashes)).hexdigest()
+
+
+class SpladeOptions(Options):
+    """How a learned sparse encoder is asked."""
+
+    revision: str | None = None
+    """A commit, tag or branch of the model's repository."""
+    device: str | None = None
+    """Such as cpu, cuda or cuda:1; None takes a GPU where there is one."""
+
+
+def _made(model: str, options: SpladeOptions) -> list[Splade]:
+    where = place_of(model)
+    with explained(model):
+        return [Splade(where, revision=options.revision, device=options.device)]
+
+
+FAMILY = Family(
+    name="splade",
+    summary="learned sparse encoders of texts (SPLADE and its kin), by sentence-transformers",
+    modules=("torch", "sentence_transformers"),
+    install="pip install 'octant-search[sentence-transformers]'",
+    options=SpladeOptions,
+    load=_made,
+    known=(
+        Known("naver/splade-v3", (Modality.TEXT,), None, "see its card", Kind.SPARSE),
+        Known("naver/splade-cocondenser-ensembledistil", (Modality.TEXT,), None, "see its card", Kind.SPARSE),
+    ),
+    roles=True,
+)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from octant.encoder import Role
+from octant.encoding import Role
 from octant.errors import MediaError
 from octant.item import Hit
 from octant.media import Media, Modality

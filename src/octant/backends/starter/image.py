@@ -12,7 +12,7 @@ import numpy as np
 from octant.backends.starter.blas import one_thread
 from octant.backends.starter.trunk import Trunk, ahead, project
 from octant.backends.starter.weights import Model, Weights, identity
-from octant.encoder import EncoderSpec, Role
+from octant.encoding import EncoderSpec, Role
 from octant.errors import MediaError
 from octant.media import Image, Modality, decode_image
 from octant.vectors import Array, Vector, normalize

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from octant.backends.starter.blas import one_thread
 from octant.backends.starter.weights import Weights, identity
-from octant.encoder import EncoderSpec, Role
+from octant.encoding import EncoderSpec, Role
 from octant.errors import MediaError
 from octant.media import Modality, Text
 from octant.vectors import Array, Vector, normalize

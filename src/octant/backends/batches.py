@@ -1,0 +1,114 @@
+"""Batches of one model: media decoded side by side, like lengths together, as many at once as this machine likes."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Lock
+from typing import Generic, TypeVar
+
+from octant.errors import MediaError
+from octant.media import Media
+
+__all__ = ["Batches", "decoded"]
+
+M = TypeVar("M", bound=Media)
+P = TypeVar("P")
+R = TypeVar("R")
+
+_SMALLEST, _LARGEST = 8, 64
+"""Media per forward pass that are tried, doubled each time. On a CPU many are slower: they leave its cache."""
+_SHARE = 0.9
+"""A larger batch must cost less than this share of the smaller one's time per unit: else it is not worth its memory."""
+
+
+def decoded(prepare: Callable[[M], P], batch: Sequence[M]) -> list[P]:
+    """Prepare media in a few threads, in order.
+
+    Raises an ExceptionGroup with one MediaError for each that cannot be decoded, as `Encoder.encode` must.
+    """
+    results = [_attempt(prepare, batch[0])] if len(batch) == 1 else list(_side_by_side(prepare, batch))
+    if errors := [result for result in results if isinstance(result, MediaError)]:
+        raise ExceptionGroup(f"{len(errors)} of {len(batch)} media cannot be decoded", errors)
+    return [result for result in results if not isinstance(result, MediaError)]
+
+
+class Batches(Generic[P, R]):
+    """Runs a model over prepared media, longest first, in batches of like length; the results are in order.
+
+    `run` takes prepared media and returns one result for each. Little of a padded batch is padding then. How many are
+    run at once is found out on the work itself, as soon as there is enough of it, and kept; with `size` it is given.
+    """
+
+    def __init__(self, run: Callable[[Sequence[P]], Sequence[R]], *, size: int | None = None) -> None:
+        self._run = run
+        self._size = size
+        self._lock = Lock()
+        self._best = _SMALLEST
+        self._costs: list[float] = []
+        """Of the best size so far, of the one beyond it, and of the best again."""
+        self._is_warm = False
+
+    @property
+    def size(self) -> int:
+        """How many are run at once, as far as is known."""
+        return self._size or self._best
+
+    def __call__(self, prepared: Sequence[P], lengths: Sequence[int]) -> list[R]:
+        """Run all: one result each, in order. `lengths` are tokens, frames, or 1 where all are alike."""
+        # longest first: what would not fit into memory fails at once, and buffers are never enlarged
+        order = sorted(range(len(prepared)), key=lambda i: -lengths[i])
+        results: dict[int, R] = {}
+        at = 0
+        with self._lock:
+            while at < len(order):
+                left = len(order) - at
+                wanted = self._size or self._wanted()
+                size = wanted if wanted <= left else self.size
+                places = order[at : at + size]
+                began = time.perf_counter()
+                made = self._run([prepared[i] for i in places])
+                if self._size is None and len(places) == wanted:
+                    padded = len(places) * max(1, lengths[places[0]])
+                    self._learn((time.perf_counter() - began) / padded)
+                results.update(zip(places, made, strict=True))
+                at += len(places)
+        return [results[i] for i in range(len(prepared))]
+
+    def _wanted(self) -> int:
+        """The size to run next. A larger one is tried between two runs of the best: what comes later is shorter."""
+        return 2 * self._best if len(self._costs) == 1 else self._best
+
+    def _learn(self, cost: float) -> None:
+        """Note what a unit of length cost; settle once a larger batch is not worth it."""
+        if not self._is_warm:  # the first run of a model loads and plans
+            self._is_warm = True
+            return
+        self._costs.append(cost)
+        if len(self._costs) < 3:
+            return
+        before, larger, after = self._costs
+        self._costs = []
+        if larger < _SHARE * (before + after) / 2:
+            self._best *= 2
+        else:
+            self._size = self._best
+        if self._best == _LARGEST:
+            self._size = _LARGEST
+
+
+def _side_by_side(prepare: Callable[[M], P], batch: Sequence[M]) -> Iterator[P | MediaError]:
+    with ThreadPoolExecutor(max(1, min(4, os.cpu_count() or 1)), thread_name_prefix="octant-decode") as pool:
+        waiting: list[Future[P | MediaError]] = [pool.submit(_attempt, prepare, medium) for medium in batch]
+        for future in waiting:
+            yield future.result()
+
+
+def _attempt(prepare: Callable[[M], P], medium: M) -> P | MediaError:
+    """Return the error instead of raising it: the rest of the batch goes on."""
+    try:
+        return prepare(medium)
+    except MediaError as error:
+        return error

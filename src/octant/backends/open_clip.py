@@ -1,0 +1,192 @@
+"""CLIP models of OpenCLIP: texts and images in one space, by open_clip_torch (extra `open-clip`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from octant.backends.torched import TorchOptions, import_of, inference, on_device, rows_of, torch
+from octant.backends.towers import (
+    ImageTower,
+    Inputs,
+    Reading,
+    TextTower,
+    called,
+    identity,
+    middle_of,
+    reading_of,
+    sharp,
+    word_spans,
+)
+from octant.encoding import Encoder, EncoderSpec
+from octant.errors import EncoderError, WeightsError
+from octant.family import Family, Known
+from octant.media import Modality
+from octant.vectors import Array, normalize
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+__all__ = ["FAMILY", "OpenClip"]
+
+
+class OpenClip:
+    """A model of OpenCLIP: `text` and `image` are encoders of one space, vectors of unit length.
+
+    `model` is ARCHITECTURE/TAG as `open_clip.list_pretrained` has them, hf-hub:ORG/NAME, or a folder that has
+    open_clip_config.json, the weights, and a tokenizer where it is not OpenAI's. Raises MissingExtra without open_clip,
+    WeightsError where weights are missing or do not fit, EncoderError for a model that is not known.
+    """
+
+    def __init__(self, model: str, options: TorchOptions = TorchOptions()) -> None:  # noqa: B008
+        library = import_of("open_clip", "open-clip")
+        self._model = on_device(_load(library, model, options), model, options)
+        tokenizer = _tokenizer(library, model)
+        reading = _reading(tokenizer)
+        limit = int(tokenizer.context_length) - reading.special
+        shape: dict[str, Any] = dict(self._model.visual.preprocess_cfg)
+        self._transform: Any = library.transform.image_transform_v2(
+            library.transform.PreprocessCfg(**shape), is_train=False
+        )
+        self._is_cropped = shape.get("resize_mode", "shortest") == "shortest"
+        size: int | Sequence[int] = shape["size"]
+        side = size if isinstance(size, int) else max(size)
+        notes = shape, _architecture(library, model), reading.told, [limit, options.dtype]
+        who = identity("open_clip", model, self._model, *notes)
+        self._can_cut = _can_cut(library, self._model)
+        with inference():
+            probed = self._texts({"text": tokenizer(["a"])})
+        dim = int(probed[0].shape[0])
+        self.text = TextTower(
+            EncoderSpec(who, Modality.TEXT, dim, tokens=limit),
+            reading.spans,
+            lambda texts: {"text": tokenizer(list(texts))},
+            self._texts,
+            batch=options.batch,
+        )
+        self.image = ImageTower(
+            EncoderSpec(who, Modality.IMAGE, dim, pixels=sharp(side)), self._prepare, self._images, batch=options.batch
+        )
+
+    def _prepare(self, picture: PIL.Image.Image) -> Inputs:
+        return {"image": self._transform(middle_of(picture) if self._is_cropped else picture)[None]}
+
+    def _images(self, inputs: Inputs) -> Sequence[Array]:
+        return list(normalize(rows_of(self._model.encode_image(**called(self._model, inputs)))))
+
+    def _texts(self, inputs: Inputs) -> Sequence[Array]:
+        ids = called(self._model, inputs)["text"]
+        with inference():
+            made: Any = _encode_cut(self._model, ids) if self._can_cut else self._model.encode_text(ids)
+            return list(normalize(rows_of(made)))
+
+
+def _load(library: Any, model: str, options: TorchOptions) -> Any:
+    where, tag = _named(model)
+    if options.revision is not None:
+        raise EncoderError(model, "open_clip loads no revisions; download the one you want and name its folder")
+    quick = tag is not None and _is_quick(library, model, where, tag)
+    try:
+        return library.create_model(where, pretrained=tag, require_pretrained=True, force_quick_gelu=quick)
+    except (RuntimeError, OSError, ValueError) as error:
+        raise WeightsError(
+            model,
+            f"{str(error).strip()}; name ARCHITECTURE/TAG of open_clip.list_pretrained(), hf-hub:ORG/NAME, or a folder "
+            "that has open_clip_config.json and all weights",
+        ) from error
+
+
+def _is_quick(library: Any, model: str, architecture: str, tag: str) -> bool:
+    """Whether a tag's weights were trained with QuickGELU: open_clip only warns where the architecture has none."""
+    told: dict[str, Any] = library.get_pretrained_cfg(architecture, tag)
+    if not told:
+        tags = ", ".join(library.list_pretrained_tags_by_model(architecture))
+        remedy = f"its tags are {tags}" if tags else "see open_clip.list_pretrained()"
+        raise EncoderError(model, f"open_clip has no such weights; {remedy}")
+    return bool(told.get("quick_gelu"))
+
+
+def _architecture(library: Any, model: str) -> dict[str, Any]:
+    """What of a model is not seen in its weights, such as its activation; where its parts came from is not of that."""
+    where, tag = _named(model)
+    config: dict[str, Any] = library.get_model_config(where)
+    told = dict(config) | {"quick": tag is not None and _is_quick(library, model, where, tag)}
+    for tower in ("vision_cfg", "text_cfg"):
+        told[tower] = {key: value for key, value in config[tower].items() if not key.endswith("_name")}
+    return told
+
+
+def _named(model: str) -> tuple[str, str | None]:
+    """What open_clip calls a model, and the tag of its weights."""
+    if Path(model).is_dir():
+        return f"local-dir:{model}", None
+    if model.startswith("hf-hub:"):
+        return model, None
+    architecture, slash, tag = model.partition("/")
+    if not slash or not architecture or not tag or "/" in tag:
+        raise EncoderError(
+            model, "write ARCHITECTURE/TAG, such as ViT-B-32/laion2b_s34b_b79k, hf-hub:ORG/NAME, or a folder"
+        )
+    return architecture, tag
+
+
+def _tokenizer(library: Any, model: str) -> Any:
+    try:
+        return library.get_tokenizer(_named(model)[0])
+    except (OSError, ValueError) as error:
+        raise EncoderError(model, f"has no tokenizer that can be loaded: {error}") from error
+
+
+def _reading(tokenizer: Any) -> Reading:
+    """How a tokenizer of open_clip reads: it cleans texts first, so what it counts has no place in the text itself."""
+    wrapped: Any = getattr(tokenizer, "tokenizer", None)
+    clean: Any = getattr(tokenizer, "clean_fn", str)
+    if wrapped is None:  # OpenAI's, in Python
+        told = f"{tokenizer.vocab_size} {clean.__name__}"
+        return Reading(word_spans(lambda text: len(tokenizer.encode(text))), 2, told)
+    inner = reading_of(wrapped)
+    mode: str = getattr(tokenizer, "tokenizer_mode", "")
+    told = f"{inner.told} {clean.__name__} {mode} {getattr(tokenizer, 'strip_sep_token', False)}"
+    return Reading(
+        word_spans(lambda text: len(inner.spans(clean(text)))), 3 if mode == "clips" else inner.special, told
+    )
+
+
+def _can_cut(library: Any, model: Any) -> bool:
+    """Whether nothing behind a text's end token is seen, so that the padding behind it need not be computed."""
+    return type(model) is library.model.CLIP and model.text_pool_type == "argmax" and model.attn_mask is not None
+
+
+def _encode_cut(model: Any, ids: Any) -> Any:
+    """`CLIP.encode_text` of open_clip, without the padding behind the longest text, which no end token sees."""
+    ends = ids.argmax(dim=-1)
+    length = int(ends.max()) + 1
+    rows = model.token_embedding(ids[:, :length]) + model.positional_embedding[:length]
+    rows = model.ln_final(model.transformer(rows, attn_mask=model.attn_mask[:length, :length]))
+    pooled = rows[torch().arange(len(ids), device=ids.device), ends]
+    projection = model.text_projection
+    if projection is None:
+        return pooled
+    return pooled @ projection if isinstance(projection, torch().nn.Parameter) else projection(pooled)
+
+
+def _encoders(model: str, options: TorchOptions) -> Sequence[Encoder[Any]]:
+    loaded = OpenClip(model, options)
+    return [loaded.text, loaded.image]
+
+
+_BOTH = (Modality.TEXT, Modality.IMAGE)
+FAMILY = Family(
+    name="open_clip",
+    summary="CLIP models of OpenCLIP, by architecture and tag, from a hub or from a folder",
+    modules=("open_clip", "torch"),
+    install="pip install 'octant-search[open-clip]'",
+    options=TorchOptions,
+    load=_encoders,
+    known=(
+        Known("ViT-B-32/laion2b_s34b_b79k", _BOTH, 512, "MIT, see its card", note="151M, a good first choice on a CPU"),
+        Known("ViT-L-14/laion2b_s32b_b82k", _BOTH, 768, "see its card", note="for a GPU"),
+        Known("hf-hub:timm/ViT-B-16-SigLIP2", _BOTH, 768, "see its card", note="multilingual"),
+    ),
+)

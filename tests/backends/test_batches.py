@@ -1,0 +1,187 @@
+"""Batches of like length, windows of long media, and what every model on torch must be."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from octant.backends.batches import Batches, decoded
+from octant.backends.windows import mean_of_windows, sound_windows, text_windows
+from octant.errors import EncoderError, MediaError, WeightsError
+from octant.media import Text
+
+
+def test_results_are_in_order_whatever_is_run_together() -> None:
+    seen: list[list[str]] = []
+
+    def run(words: Sequence[str]) -> list[str]:
+        seen.append(list(words))
+        return [word.upper() for word in words]
+
+    words = ["aaa", "b", "cc", "dddd", "e"]
+    assert Batches(run, size=2)(words, [len(word) for word in words]) == ["AAA", "B", "CC", "DDDD", "E"]
+    assert [sorted(map(len, one)) for one in seen] == [[3, 4], [1, 2], [1]]
+    assert Batches(run)([], []) == []
+
+
+def costing(seconds: Callable[[int], float], monkeypatch: pytest.MonkeyPatch) -> Batches[int, int]:
+    """A model of which a batch of so many takes so long, by a clock that only it moves."""
+    now = [0.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+
+    def run(numbers: Sequence[int]) -> Sequence[int]:
+        now[0] += seconds(len(numbers))
+        return numbers
+
+    return Batches(run)
+
+
+def alike(n: int) -> float:
+    """A batch costs the same, however large."""
+    return 1.0
+
+
+def in_proportion(n: int) -> float:
+    """Nothing is won."""
+    return 1.0 * n
+
+
+def leaving_the_cache(n: int) -> float:
+    """It grows beyond 16."""
+    return n * (1.0 if n <= 16 else 3.0) + 4.0
+
+
+@pytest.mark.parametrize(("seconds", "best"), [(alike, 64), (in_proportion, 8), (leaving_the_cache, 16)])
+def test_the_batch_size_that_the_work_likes_is_found_and_kept(
+    seconds: Callable[[int], float], best: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = costing(seconds, monkeypatch)
+    for _ in range(4):
+        assert model(list(range(200)), [1] * 200) == list(range(200))
+    assert model.size == best
+
+
+def test_little_work_is_done_with_what_is_known_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = costing(alike, monkeypatch)
+    for count in (1, 3, 7):
+        assert model(list(range(count)), [1] * count) == list(range(count))
+    assert model.size == 8
+
+
+def test_a_failing_batch_fails_the_call_and_not_the_next() -> None:
+    def run(numbers: Sequence[int]) -> Sequence[int]:
+        if 13 in numbers:
+            raise RuntimeError("unlucky")
+        return numbers
+
+    model = Batches(run)
+    with pytest.raises(RuntimeError, match="unlucky"):
+        model([1, 13], [1, 1])
+    assert model([1, 2], [1, 1]) == [1, 2]
+
+
+def test_broken_media_are_all_told_at_once() -> None:
+    def prepare(text: Text) -> str:
+        if text.content.startswith("bad"):
+            raise MediaError(text, "is bad")
+        return text.content
+
+    assert decoded(prepare, [Text("a"), Text("b")]) == ["a", "b"]
+    assert decoded(prepare, [Text("a")]) == ["a"]
+    for given in (["a", "bad 1", "b", "bad 2"], ["bad 1"]):
+        with pytest.raises(ExceptionGroup) as raised:
+            decoded(prepare, [Text(one) for one in given])
+        told = [error.media for error in raised.value.exceptions if isinstance(error, MediaError)]
+        assert told == [Text(one) for one in given if one.startswith("bad")]
+
+
+# -- windows ----------------------------------------------------------------------------------------
+
+
+def spans(text: str) -> list[tuple[int, int]]:
+    """A token for each word."""
+    found: list[tuple[int, int]] = []
+    at = 0
+    for word in text.split(" "):
+        if word:
+            found.append((at, at + len(word)))
+        at += len(word) + 1
+    return found
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 7, 100, None])
+def test_windows_of_a_text_are_the_whole_text(limit: int | None) -> None:
+    text = " ".join(f"word{i}" for i in range(23))
+    found = list(text_windows(text, spans, limit))
+    assert "".join(found) == text
+    assert limit is None or all(len(spans(one.strip())) <= limit for one in found)
+    assert limit not in (100, None) or found == [text]
+
+
+def test_a_text_without_words_is_cut_all_the_same() -> None:
+    each = "x" * 50
+    found = list(text_windows(each, lambda text: [(i, i + 1) for i in range(len(text))], 8))
+    assert "".join(found) == each
+    assert max(map(len, found)) <= 8
+
+
+def test_windows_of_a_sound_are_the_whole_sound() -> None:
+    samples = np.arange(25, dtype=np.float32)
+    found = sound_windows(samples, 10)
+    assert [len(one) for one in found] == [9, 8, 8]
+    np.testing.assert_array_equal(np.concatenate(found), samples)
+    assert [len(one) for one in sound_windows(samples, None)] == [25]
+
+
+def test_the_mean_of_windows_weighs_by_length() -> None:
+    rows = [np.array([3.0, 0.0], np.float32), np.array([0.0, 5.0], np.float32)]
+    np.testing.assert_allclose(mean_of_windows(rows, [1, 1]), np.array([1, 1]) / np.sqrt(2), atol=1e-6)
+    np.testing.assert_allclose(mean_of_windows(rows, [3, 4]), [0.6, 0.8], atol=1e-6)
+    np.testing.assert_allclose(mean_of_windows(rows[:1], [9]), [1, 0], atol=1e-6)
+
+
+# -- models on torch ---------------------------------------------------------------------------------
+
+
+def linear(seed: int) -> Any:
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(seed)
+    return torch.nn.Linear(3, 2)
+
+
+def test_an_identity_is_of_weights_and_of_how_they_are_used() -> None:
+    from octant.backends.torched import digest_of
+
+    one = digest_of(linear(0), {"pooling": "mean"})
+    assert one == digest_of(linear(0), {"pooling": "mean"})
+    assert one != digest_of(linear(1), {"pooling": "mean"})
+    assert one != digest_of(linear(0), {"pooling": "cls"})
+
+
+def test_a_device_that_is_not_there_is_named() -> None:
+    from octant.backends.torched import TorchOptions, on_device
+
+    with pytest.raises(EncoderError, match="cannot run on device 'cuda:77'"):
+        on_device(linear(0), "toy:x", TorchOptions(device="cuda:77"))
+    there = on_device(linear(0), "toy:x", TorchOptions(device="cpu", dtype="bfloat16"))
+    assert (str(there.weight.dtype), there.training) == ("torch.bfloat16", False)
+
+
+@pytest.mark.parametrize(
+    ("keys", "why"),
+    [
+        (("ab", "", ""), r"lacks 2 of the model's weights \(a, b\)"),
+        (("", "abcd", ""), r"unknown to it, 4 .* \(a, b, c …\)"),
+        (("", "", "a"), "another shape 1 "),
+    ],
+)
+def test_a_checkpoint_that_is_not_whole_is_refused(keys: tuple[str, str, str], why: str) -> None:
+    from octant.backends.torched import whole
+
+    with pytest.raises(WeightsError, match=why):
+        whole("toy:x", *keys)
+    whole("toy:x", [], [], [])

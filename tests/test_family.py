@@ -1,0 +1,236 @@
+"""Models by their names: what is understood, what is refused, and what a name makes of a collection."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+from qdrant_client.http.models import Distance
+from typer.testing import CliRunner
+
+import octant
+from octant import family
+from octant.backends.hashing import BagOfWords, Hashing
+from octant.cli import app
+from octant.encoding import Encoder, EncoderSpec, Role
+from octant.errors import EncoderError, MissingExtra, SchemaMismatch
+from octant.family import Family, Known, Options, families, load_encoders
+from octant.media import Audio, Modality, Text
+from octant.schema import Schema
+from octant.space import Space
+from octant.vectors import Array, Kind, Sparse, Vector
+
+TEXT, IMAGE = Modality.TEXT, Modality.IMAGE
+
+
+class HashingOptions(Options):
+    dim: int = 64
+    side: Literal["left", "right"] = "left"
+
+
+def load_hashing(model: str, options: HashingOptions) -> Sequence[Encoder[Any]]:
+    return [Hashing(TEXT, options.dim), Hashing(IMAGE, options.dim)]
+
+
+FAMILY = Family(
+    name="toy",
+    summary="Models of another package",
+    modules=("octant",),
+    install="pip install toy",
+    options=HashingOptions,
+    load=load_hashing,
+    known=(Known("words", (TEXT, IMAGE), 64, "MIT"),),
+)
+ABSENT = Family(
+    "absent", "What is not there", ("nowhere.at_all",), "pip install nowhere", Options, load_hashing, FAMILY.known
+)
+
+
+@pytest.fixture(autouse=True)
+def of_other_packages(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Two families more than octant's own, as packages bring them: by entry points."""
+    own = list(entry_points(group="octant.encoders"))
+    theirs = [EntryPoint(one, f"test_family:{one}", "octant.encoders") for one in ("FAMILY", "ABSENT")]
+
+    def both(group: str) -> list[EntryPoint]:
+        assert group == "octant.encoders"
+        return [*own, *theirs]
+
+    monkeypatch.setattr(family, "entry_points", both)
+    family._families.cache_clear()  # pyright: ignore[reportPrivateUsage]
+    yield
+    family._families.cache_clear()  # pyright: ignore[reportPrivateUsage]
+
+
+def test_families_of_other_packages_are_found() -> None:
+    assert families()["toy"] is FAMILY
+    assert "starter" in families()
+    assert (FAMILY.is_installed, ABSENT.is_installed) == (True, False)
+
+
+def test_listing_loads_no_model_library() -> None:
+    heavy = ("torch", "transformers", "sentence_transformers", "open_clip", "timm", "gensim", "openai", "google.genai")
+    told = f"import sys, octant; octant.families(); print([one for one in {heavy!r} if one in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_a_name_with_options_loads_what_it_says() -> None:
+    text, image = load_encoders("toy:words?dim=16&side=right")
+    assert (text.spec.dim, image.spec.modality) == (16, IMAGE)
+    assert octant.encoder("toy:words?dim=16").name == "toy:words?dim=16"
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("words", "write FAMILY:MODEL with one of the families"),
+        ("nobody:words", "write FAMILY:MODEL with one of the families"),
+        ("toy:", "name a model, such as toy:words"),
+        ("toy:words?size=3", "no option 'size'; toy has dim, side"),
+        ("toy:words?dim=many", "option 'dim'"),
+        ("toy:words?dim", "'dim' is not option=value"),
+        ("toy:words?dim=1&dim=2", "option 'dim' is given twice"),
+        ("toy:words?side=up", "option 'side'"),
+        ("starter:nothing", "the starter's spaces are meaning, look, sound"),
+    ],
+)
+def test_a_name_that_is_not_understood_says_what_is(name: str, why: str) -> None:
+    with pytest.raises(EncoderError, match="encoder '") as raised:
+        octant.encoder(name)
+    assert why in str(raised.value)
+
+
+def test_what_is_missing_says_how_to_install_it() -> None:
+    with pytest.raises(MissingExtra, match=r"nowhere\.at_all is not installed; pip install nowhere"):
+        octant.encoder("absent:words")
+
+
+# -- a space by itself ----------------------------------------------------------------------------------------------
+
+
+def test_embedding_one_and_many_of_any_modality() -> None:
+    space = octant.encoder("toy:words")
+    media = ["a dog", octant.Image(np.zeros((4, 4, 3), np.uint8)), Text("a cat")]
+    vectors = space.embed_all(media)
+    assert [one.shape for one in vectors if not isinstance(one, Sparse)] == [(64,)] * 3
+    for medium, vector in zip(media, vectors, strict=True):
+        np.testing.assert_array_equal(np.asarray(space.embed(medium)), np.asarray(vector))
+    assert space.embed_all([]) == []
+    with pytest.raises(TypeError, match=r"embed\('a dog'\) takes one"):
+        space.embed_all("a dog")
+    with pytest.raises(octant.UnsupportedModality):
+        space.embed(Audio(np.zeros(100, np.float32), rate=16_000))
+
+
+class Given:
+    """Gives the vectors that it was given; a query is the negative."""
+
+    def __init__(self, kind: Kind, vectors: dict[str, Vector]) -> None:
+        self.vectors = vectors
+        self.spec = EncoderSpec("given", TEXT, None if kind is Kind.SPARSE else 2, kind)
+
+    def encode(self, batch: Sequence[Text], role: Role) -> list[Vector]:
+        return [self.vectors[f"{role}: {one.content}"] for one in batch]
+
+
+def array(*rows: Any) -> Array:
+    return np.array(rows, np.float32)
+
+
+def test_similarity_is_what_a_search_would_say() -> None:
+    dense = Given(Kind.DENSE, {"query: a": array(3, 4), "document: b": array(0, 2)})
+    assert Space("x", dense).similarity("a", "b") == pytest.approx(0.8)
+    assert Space("x", dense, distance=Distance.DOT).similarity("a", "b") == pytest.approx(8.0)
+    with pytest.raises(ValueError, match="no similarity"):
+        Space("x", dense, distance=Distance.EUCLID).similarity("a", "b")
+    multi = Given(Kind.MULTI, {"query: a": array([1, 0], [0, 1]), "document: b": array([1, 0], [3, 4])})
+    assert Space("x", multi).similarity("a", "b") == pytest.approx(1.0 + 0.8)
+    sparse = Given(Kind.SPARSE, {"query: a": Sparse((1, 5), (2.0, 1.0)), "document: b": Sparse((5, 7), (3.0, 1.0))})
+    assert Space("x", sparse).similarity("a", "b") == pytest.approx(3.0)
+
+
+def test_a_search_agrees_with_similarity(tmp_path: Path) -> None:
+    with octant.open("mine", encoder="toy:words", path=tmp_path) as mine:
+        mine.add(["a red dog", "a blue cat"])
+        space = mine.schema.fields["text"].space
+        for hit in mine.search("red cat", into="text"):
+            assert hit.score == pytest.approx(space.similarity("red cat", hit.item.media["text"]), abs=1e-5)
+
+
+# -- a collection by a model's name -----------------------------------------------------------------------------------
+
+
+def test_a_schema_of_spaces_has_a_field_of_each_modality() -> None:
+    toy, words = octant.encoder("toy:words"), Space("words", BagOfWords())
+    schema = Schema.of(toy, words)
+    assert {name: (f.space.name, f.modality) for name, f in schema.fields.items()} == {
+        "image": ("toy:words", IMAGE),
+        "text": ("toy:words", TEXT),
+        "text_2": ("words", TEXT),
+    }
+
+
+def test_a_collection_is_opened_with_the_models_that_it_was_made_with(tmp_path: Path) -> None:
+    with octant.open("mine", encoder=["toy:words?dim=32", "starter:look"], path=tmp_path) as mine:
+        mine.add(["a red dog"])
+    with octant.open("mine", path=tmp_path) as mine:
+        assert mine.schema.fields["text"].space.spec(TEXT).dim == 32
+        assert [hit.item.media["text"] for hit in mine.search("red dog", into="text")] == [Text("a red dog")]
+    with pytest.raises(SchemaMismatch, match="hashing-32@1"):
+        octant.open("mine", encoder=["toy:words", "starter:look"], path=tmp_path)
+    with pytest.raises(ValueError, match="either schema or encoder"):
+        octant.open("mine", encoder="toy:words", schema=octant.starter(), path=tmp_path)
+
+
+async def test_awaited_too(tmp_path: Path) -> None:
+    async with await octant.open_async("mine", encoder="toy:words?dim=32", path=tmp_path) as mine:
+        await mine.add(["a red dog"])
+    async with await octant.open_async("mine", path=tmp_path) as mine:
+        assert [hit.id for hit in await mine.search("red dog", into="text")]
+        assert mine.schema.fields["text"].space.spec(TEXT).dim == 32
+
+
+def test_the_same_model_under_another_name_is_the_same(tmp_path: Path) -> None:
+    """A folder of weights may be moved: what counts is who the encoders are."""
+    with octant.open("mine", encoder="toy:words", path=tmp_path) as mine:
+        mine.add(["a red dog"])
+    with octant.open("mine", encoder="toy:words?side=right", path=tmp_path) as mine:
+        assert mine.count() == 1
+
+
+# -- the command line -------------------------------------------------------------------------------------------------
+
+
+def test_the_command_line_lists_families_and_models() -> None:
+    runner = CliRunner()
+    told = runner.invoke(app, ["encoders", "--all"], env={"COLUMNS": "200"})
+    assert told.exit_code == 0
+    assert "pip install nowhere" in told.stdout
+    assert "toy:words" in told.stdout
+    listed = json.loads(runner.invoke(app, ["encoders", "--json"]).stdout)
+    toy = next(one for one in listed if one["name"] == "toy")
+    assert toy["installed"] is True
+    assert toy["options"] == {"dim": "64", "side": "left"}
+    assert toy["models"][0]["dim"] == 64
+
+
+def test_the_command_line_indexes_with_a_model_and_finds_with_it(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("a red dog")
+    where = ["--path", str(tmp_path / "db"), "-c", "mine"]
+    runner = CliRunner()
+    made = runner.invoke(app, ["index", str(tmp_path / "a.txt"), "--encoder", "toy:words?dim=16", *where])
+    assert made.exit_code == 0, made.output
+    found = runner.invoke(app, ["search", "red dog", "--into", "text", "--json", *where])
+    [hit] = json.loads(found.stdout)
+    wanted = octant.encoder("toy:words?dim=16").similarity("red dog", "a red dog")
+    assert hit["score"] == pytest.approx(wanted, abs=1e-5)
+    refused = runner.invoke(app, ["index", str(tmp_path / "a.txt"), "--encoder", "toy", *where])
+    assert refused.exit_code == 2
+    assert "write FAMILY:MODEL" in refused.output
