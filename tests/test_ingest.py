@@ -30,6 +30,7 @@ from octant import (
     VectorCache,
 )
 from octant.backends.hashing import Hashing
+from octant.errors import StoreError
 from octant.ingest import Arrival, ingest
 from octant.standing import Stored
 from octant.vectors import Vector
@@ -511,3 +512,36 @@ def test_a_part_that_cannot_be_read_now_keeps_what_stands_of_it(run: Any, tmp_pa
     report = schema_run(Torn("book", "2", "a", "b", "c"))
     assert len(report.failed) == 1
     assert set(run.shelf.contents()) == {"book#0", "book#1", "book#2"}
+
+
+class Failing(Shelf):
+    """A store that goes away after so many writes."""
+
+    left = 0
+
+    def write(self, points: list[models.PointStruct]) -> None:
+        if not self.left:
+            raise StoreError("it is gone")
+        self.left -= 1
+        super().write(points)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 4, 8])
+def test_a_stream_that_was_broken_off_within_a_source_loses_nothing_when_it_comes_again(batch_size: int) -> None:
+    """Of a stream the items of one source come one by one: the first of them are no whole source."""
+    pages: list[Arrival] = [
+        Item(f"{book}.{page}", {"text": Text(f"book {book} page {page}")}, {}, Origin(f"#{book}", None, page, 3))
+        for book in range(3)
+        for page in range(3)
+    ]
+    for writes in range(1, len(pages)):
+        shelf = Failing(words_schema())
+        shelf.left = writes
+        try:
+            ingest(pages, words_schema(), shelf, batch_size=batch_size)
+        except StoreError:
+            stood = len(shelf.contents())
+            shelf.left = 100
+            report = ingest(pages, words_schema(), shelf, batch_size=batch_size)
+            assert fates(report)[:5] == (len(pages) - stood, 0, 0, stood, 0), f"after {writes} writes"
+        assert len(shelf.contents()) == len(pages)

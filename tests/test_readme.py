@@ -54,7 +54,11 @@ def test_the_commands_run(home: Path) -> None:
         "sync",
         "info",
         "doctor",
+        "encoders",
+        "index",
+        "search",
     ]
+    commands = commands[:-2]  # those of a model that has to be fetched; test_family does the same with another one
     environment = {**os.environ, "HOME": str(home), "OCTANT_HOME": str(home / "db")}
     outputs: list[str] = []
     for command in commands:

@@ -119,8 +119,8 @@ class _Judged:
     facts: Mapping[str, Mapping[str, Any]] | None = None
 
 
-_Read = tuple[str, Sequence[Item | Skipped | MediaError | ItemError]]
-"""A source, and what it holds."""
+_Read = tuple[str, Sequence[Item | Skipped | MediaError | ItemError], bool]
+"""A source, what it holds, and whether it ends with that: of a stream the items of one source come one by one."""
 _Writing = tuple[list[tuple[models.PointStruct, _Judged]], "Future[None]"]
 
 
@@ -249,7 +249,7 @@ class _Run:
 
     def _items(self, read: Iterator[_Read]) -> Iterator[tuple[Item, bool]]:
         """Pass the items of what was read, one by one, and say which is the last of its source."""
-        for source, arrivals in read:
+        for source, arrivals, ends in read:
             items = [one for one in arrivals if isinstance(one, Item)]
             if source in self.suspects and all(isinstance(one, Skipped) for one in arrivals):
                 self.emptied.add(source)
@@ -260,7 +260,7 @@ class _Run:
             for i, item in enumerate(items, start=1):
                 if self.seen is not None:
                     self.seen.sources.add(_origin(item).source)
-                yield item, i == len(items)
+                yield item, ends and i == len(items)
 
     def _describe(self, given: tuple[Item, bool]) -> tuple[Prepared, bool] | tuple[_Failed, Item]:
         """Look at an item's media, without decoding them. Runs in a thread."""
@@ -573,7 +573,9 @@ def _read(schema: Schema, given: Item | Deferred) -> _Read:
     """
     arrivals: Sequence[Item | Skipped | MediaError | ItemError] = [given] if isinstance(given, Item) else given.items()
     parts = [p for one in arrivals for p in (reversed(schema.split(one)) if isinstance(one, Item) else (one,))]
-    return (given.id if isinstance(given, Item) else given.source), parts
+    if not isinstance(given, Item):
+        return given.source, parts, True
+    return given.id, parts, given.origin is None or given.origin.part >= given.origin.parts - 1
 
 
 def _ahead(
