@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Literal
@@ -51,13 +52,17 @@ FAMILY = Family(
 ABSENT = Family(
     "absent", "What is not there", ("nowhere.at_all",), "pip install nowhere", Options, load_hashing, FAMILY.known
 )
+SERVICE = replace(FAMILY, name="service", key="SERVICE_KEY")
+USURPER = replace(FAMILY, name="starter", summary="in the place of another")
 
 
 @pytest.fixture(autouse=True)
 def of_other_packages(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Two families more than octant's own, as packages bring them: by entry points."""
     own = list(entry_points(group="octant.encoders"))
-    theirs = [EntryPoint(one, f"test_family:{one}", "octant.encoders") for one in ("FAMILY", "ABSENT")]
+    values = {"toy": "test_family:FAMILY", "absent": "test_family:ABSENT", "service": "test_family:SERVICE"}
+    values |= {"torn": "test_family_that_is_not_there:FAMILY", "starter": "test_family:USURPER"}
+    theirs = [EntryPoint(name, value, "octant.encoders") for name, value in values.items()]
 
     def both(group: str) -> list[EntryPoint]:
         assert group == "octant.encoders"
@@ -73,6 +78,17 @@ def test_families_of_other_packages_are_found() -> None:
     assert families()["toy"] is FAMILY
     assert "starter" in families()
     assert (FAMILY.is_installed, ABSENT.is_installed) == (True, False)
+    assert families()["starter"].known[0].model == "meaning", "octant's own is not replaced"
+
+
+def test_a_broken_package_spoils_no_other() -> None:
+    assert "torn" not in families()
+    with pytest.raises(EncoderError, match=r"its package is broken: .* ModuleNotFoundError"):
+        octant.encoder("torn:words")
+    told = CliRunner().invoke(app, ["encoders"])
+    assert told.exit_code == 0
+    assert "family 'torn' cannot be used" in told.output
+    assert octant.encoder("bm25:english").kind is Kind.SPARSE
 
 
 def test_listing_loads_no_model_library() -> None:
@@ -156,6 +172,14 @@ def test_similarity_is_what_a_search_would_say() -> None:
     assert Space("x", sparse).similarity("a", "b") == pytest.approx(3.0)
 
 
+def test_a_space_compares_as_its_encoders_were_trained_to() -> None:
+    dense = Given(Kind.DENSE, {"query: a": array(3, 4), "document: b": array(0, 2)})
+    dense.spec = replace(dense.spec, by_dot=True)
+    assert Space("x", dense).distance is Distance.DOT
+    assert Space("x", dense).similarity("a", "b") == pytest.approx(8.0)
+    assert Space("x", dense, distance=Distance.COSINE).similarity("a", "b") == pytest.approx(0.8)
+
+
 def test_a_search_agrees_with_similarity(tmp_path: Path) -> None:
     with octant.open("mine", encoder="toy:words", path=tmp_path) as mine:
         mine.add(["a red dog", "a blue cat"])
@@ -187,6 +211,36 @@ def test_a_collection_is_opened_with_the_models_that_it_was_made_with(tmp_path: 
         octant.open("mine", encoder=["toy:words", "starter:look"], path=tmp_path)
     with pytest.raises(ValueError, match="either schema or encoder"):
         octant.open("mine", encoder="toy:words", schema=octant.starter(), path=tmp_path)
+
+
+def test_a_database_says_not_which_service_is_asked(tmp_path: Path) -> None:
+    """It may come from somebody else."""
+    with octant.open("mine", encoder="service:words", path=tmp_path) as mine:
+        mine.add(["a red dog"])
+    with pytest.raises(EncoderError, match=r"'service:words': .* it asks a service; .* --encoder"):
+        octant.open("mine", path=tmp_path)
+    with octant.open("mine", encoder="service:words", path=tmp_path) as mine:
+        assert mine.count() == 1
+
+
+def test_a_folder_is_noted_as_it_is_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "models" / "words").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    for name in ("./models/words", "models/words", str(tmp_path / "models" / "words")):
+        assert octant.encoder(f"toy:{name}?dim=8").name == f"toy:{tmp_path / 'models' / 'words'}?dim=8"
+    assert octant.encoder("toy:some/where").name == "toy:some/where", "a name of a hub"
+
+
+def test_a_model_that_is_gone_is_told_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with octant.open("mine", encoder="toy:words", path=tmp_path):
+        pass
+
+    def load(model: str, options: HashingOptions) -> Sequence[Encoder[Any]]:
+        raise EncoderError(model, "is no folder")
+
+    monkeypatch.setattr(family, "families", lambda: {"toy": replace(FAMILY, load=load)})
+    with pytest.raises(EncoderError, match=r"is no folder \(this collection .* if it moved, name it again"):
+        octant.open("mine", path=tmp_path)
 
 
 async def test_awaited_too(tmp_path: Path) -> None:

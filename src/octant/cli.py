@@ -420,9 +420,11 @@ def encoders(
     as_json: Json = False,
 ) -> None:
     """List the families of models, what they read, whether they can run here, and how to install them."""
-    from octant.family import families
+    from octant.family import broken_families, families
 
     found = list(families().values())
+    for name, why in broken_families().items():
+        _complain(f"family {name!r} cannot be used: {why}")
     if as_json:
         _print_json([family.as_dict() for family in found])
         return

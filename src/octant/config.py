@@ -12,7 +12,8 @@ from qdrant_client.http import models
 
 from octant.cache import VectorCache
 from octant.collection import AsyncCollection, Collection
-from octant.errors import StoreError
+from octant.compute import offload
+from octant.errors import EncoderError, StoreError
 from octant.family import families, load_encoders
 from octant.media import Modality
 from octant.schema import Field, Schema
@@ -76,11 +77,11 @@ async def open_async(
     """Open a collection for asyncio; as `open`, and the embedded store is always a process of its own."""
     _require_name(name)
     directory = _directory(name, path, url, create=create)
-    chosen = _chosen(schema, encoder)
+    chosen = await offload(_chosen, schema, encoder)
     client = await (share_async(directory) if directory else open_async_store(url=url, api_key=api_key))
     try:
         if chosen is None and directory is not None and await client.collection_exists(name):
-            chosen = _noted(await client.get_collection(name))
+            chosen = await offload(_noted, await client.get_collection(name))
         remembered = VectorCache(cache) if cache else None
         collection = AsyncCollection(client, name, chosen or starter(), Place(directory, url), remembered)
         await collection.prepare(create=create)
@@ -100,7 +101,7 @@ def encoder(name: str) -> Space:
     Raises EncoderError for a name that is not understood, MissingExtra with the line that installs what is missing,
     WeightsError for a checkpoint that lacks some of the model's weights.
     """
-    return Space(name, *load_encoders(name))
+    return Space(_found_again(name), *load_encoders(name))
 
 
 def starter() -> Schema:
@@ -149,16 +150,37 @@ def _chosen(schema: Schema | None, names: str | Sequence[str]) -> Schema | None:
     return Schema.of(*(encoder(one) for one in ([names] if isinstance(names, str) else names)))
 
 
+def _found_again(name: str) -> str:
+    """The name, with a path as it is from anywhere: a collection notes it."""
+    family, colon, rest = name.partition(":")
+    model, mark, options = rest.partition("?")
+    path = Path(model).expanduser()
+    is_path = path.is_absolute() or "/" in model or model.startswith(".")
+    return f"{family}{colon}{path.absolute()}{mark}{options}" if is_path and path.exists() else name
+
+
 def _noted(stored: models.CollectionInfo) -> Schema | None:
     """The schema of the models whose names an embedded collection notes; None where it was made otherwise.
 
-    Only the user's own database is believed: a stranger's server must not say what is loaded here.
+    A database may come from somebody else. So a stranger's server is not believed, nor is a name that would send
+    queries, or a key, to a service: EncoderError asks to give that one again.
     """
     fields: Mapping[str, Mapping[str, Any]] = (stored.config.metadata or {}).get("octant", {}).get("fields", {})
-    names = list(dict.fromkeys(str(field["space"]) for field in fields.values()))
+    names = list(dict.fromkeys(str(field.get("space", "")) for field in fields.values()))
     if not names or not all(":" in name and name.partition(":")[0] in families() for name in names):
         return None
-    schema = Schema.of(*map(encoder, names))
+    again = "name it again: encoder=, --encoder"
+    for name in names:
+        if families()[name.partition(":")[0]].is_service:
+            raise EncoderError(
+                name, f"this collection was made with it, and it asks a service; if you mean it, {again}"
+            )
+    try:
+        schema = Schema.of(*map(encoder, names))
+    except EncoderError as error:
+        raise EncoderError(
+            error.name, f"{error.reason} (this collection was made with it; if it moved, {again})"
+        ) from None
     return schema if list(schema.fields) == list(fields) else None
 
 

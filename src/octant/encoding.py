@@ -40,6 +40,8 @@ class EncoderSpec:
     """What it asks `decode_image` for as `shortest`; None where it wants every pixel."""
     rate: int | None = None
     """The rate in Hz that it asks `decode_audio` for; None where that is open."""
+    by_dot: bool = False
+    """Whether its vectors are compared by their inner product, for their lengths mean something; else by cosine."""
     idf: bool = False
     """Whether the store shall weigh the terms of a sparse vector by their rarity, as BM25 wants and SPLADE does not."""
 

@@ -130,6 +130,7 @@ class EncoderError(OctantError, ValueError):
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"encoder {name!r}: {reason}")
         self.name = name
+        self.reason = reason
 
 
 class ServiceError(OctantError):

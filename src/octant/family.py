@@ -17,7 +17,7 @@ from octant.errors import EncoderError, MissingExtra
 from octant.media import Modality
 from octant.vectors import Kind
 
-__all__ = ["Family", "Known", "Options", "families", "load_encoders"]
+__all__ = ["Family", "Known", "Options", "broken_families", "families", "load_encoders"]
 
 
 class Options(BaseModel):
@@ -70,6 +70,11 @@ class Family:
         return all(_is_there(module) for module in self.modules)
 
     @property
+    def is_service(self) -> bool:
+        """Whether it sends media to a service, as what wants a key or an address does."""
+        return self.key is not None or "url" in self.options.model_fields
+
+    @property
     def example(self) -> str:
         """A name that it understands."""
         return f"{self.name}:{self.known[0].model}"
@@ -87,8 +92,13 @@ class Family:
 
 
 def families() -> Mapping[str, Family]:
-    """List the families by name: octant's and those that other installed packages bring."""
-    return _families()
+    """List the families by name: octant's and those that other installed packages bring; not those that are broken."""
+    return _families()[0]
+
+
+def broken_families() -> Mapping[str, str]:
+    """Name the families of installed packages that cannot be used, and say why."""
+    return _families()[1]
 
 
 def load_encoders(name: str) -> list[Encoder[Any]]:
@@ -99,6 +109,8 @@ def load_encoders(name: str) -> list[Encoder[Any]]:
     """
     family_name, colon, rest = name.partition(":")
     known = families()
+    if family_name in broken_families():
+        raise EncoderError(name, f"its package is broken: {broken_families()[family_name]}; install it again")
     if not colon or family_name not in known:
         raise EncoderError(name, f"write FAMILY:MODEL with one of the families {', '.join(known)}")
     family = known[family_name]
@@ -122,9 +134,20 @@ def load_encoders(name: str) -> list[Encoder[Any]]:
 
 
 @cache
-def _families() -> Mapping[str, Family]:
-    found = [one.load() for one in entry_points(group="octant.encoders")]
-    return {one.name: one for one in sorted(found, key=lambda family: family.name)}
+def _families() -> tuple[Mapping[str, Family], Mapping[str, str]]:
+    found: dict[str, Family] = {}
+    broken: dict[str, str] = {}
+    # octant's own last: no other package takes the place of one
+    for one in sorted(
+        entry_points(group="octant.encoders"), key=lambda one: (one.value.startswith("octant."), one.name)
+    ):
+        try:
+            family: Family = one.load()
+        except Exception as error:  # whatever a package raises, it must not keep the others from being used
+            broken[one.name] = f"{one.value} raises {type(error).__name__}: {error}"
+        else:
+            found[family.name] = family
+    return {name: found[name] for name in sorted(found)}, broken
 
 
 def _is_there(module: str) -> bool:

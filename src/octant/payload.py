@@ -27,7 +27,6 @@ from dataclasses import dataclass
 from datetime import date, time
 from math import isfinite
 from pathlib import Path, PurePath
-from types import MappingProxyType
 from typing import Any, cast
 from uuid import UUID
 
@@ -173,9 +172,7 @@ def facts_of(payload: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return {name: {k: v for k, v in e.items() if k in _FACTS} for name, e in media_of(payload).items()}
 
 
-def item_from_payload(
-    payload: Mapping[str, Any], point: str, vectors: Mapping[str, Vector] = MappingProxyType({})
-) -> Item:
+def item_from_payload(payload: Mapping[str, Any], point: str, vectors: Mapping[str, Vector] | None = None) -> Item:
     """The item of a payload. Media that were given in memory, not by path, cannot be had back and are left out.
 
     `point` is the point's id, which names the item of a point that octant did not make; `vectors` are its own.
@@ -189,7 +186,7 @@ def item_from_payload(
     put(item, "media", StoredMedia(own.get("media", {})))
     put(item, "metadata", metadata)
     put(item, "origin", None)
-    put(item, "vectors", vectors)
+    put(item, "vectors", {} if vectors is None else vectors)
     return item
 
 

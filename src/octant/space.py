@@ -19,16 +19,17 @@ __all__ = ["Space"]
 class Space:
     """One encoder per modality; every vector of a space has one kind and one length."""
 
-    def __init__(self, name: str, *encoders: Encoder[Any], distance: Distance = Distance.COSINE) -> None:
+    def __init__(self, name: str, *encoders: Encoder[Any], distance: Distance | None = None) -> None:
+        """Put encoders together; `distance` None is what they were trained for, cosine or the inner product."""
         specs = [encoder.spec for encoder in encoders]
-        if len({(spec.kind, spec.dim, spec.idf) for spec in specs}) != 1:
-            raise ValueError(f"space {name!r} needs encoders of one kind and one dim, not {specs}")
+        if len({(spec.kind, spec.dim, spec.idf, spec.by_dot) for spec in specs}) != 1:
+            raise ValueError(f"space {name!r} needs encoders of one kind, one dim and one distance, not {specs}")
         if len({spec.modality for spec in specs}) != len(specs):
             raise ValueError(f"space {name!r} takes one encoder per modality, not {specs}")
         self.name = name
         self.kind: Kind = specs[0].kind
         self.dim = specs[0].dim
-        self.distance = distance
+        self.distance = distance or (Distance.DOT if specs[0].by_dot else Distance.COSINE)
         self._encoders: dict[Modality, Encoder[Any]] = {e.spec.modality: e for e in encoders}
 
     @property
