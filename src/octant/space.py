@@ -23,7 +23,7 @@ class Space:
         """Put encoders together; `distance` None is what they were trained for, cosine or the inner product."""
         specs = [encoder.spec for encoder in encoders]
         if len({(spec.kind, spec.dim, spec.idf, spec.by_dot) for spec in specs}) != 1:
-            raise ValueError(f"space {name!r} needs encoders of one kind, one dim and one distance, not {specs}")
+            raise ValueError(f"space {name!r} needs encoders of one kind and one dim, compared alike, not {specs}")
         if len({spec.modality for spec in specs}) != len(specs):
             raise ValueError(f"space {name!r} takes one encoder per modality, not {specs}")
         self.name = name
