@@ -7,6 +7,7 @@ from pathlib import Path
 
 from haystack import Document, Pipeline
 from haystack.components.writers import DocumentWriter
+from haystack.dataclasses import ByteStream
 from haystack.document_stores.types import DuplicatePolicy
 from haystack_integrations.components.retrievers.octant import OctantRetriever
 from haystack_integrations.document_stores.octant import OctantDocumentStore
@@ -29,7 +30,8 @@ def find(store: OctantDocumentStore, text: str, photo: Path | None = None) -> li
     """Find what is most like the text, and like the photo if there is one."""
     pipeline = Pipeline()
     pipeline.add_component("retriever", OctantRetriever(store, top_k=3))
-    asked = {"query": text or None, "image": photo}
+    # as bytes: it may lie outside the folder, under which alone the store reads files by their path
+    asked = {"query": text or None, "image": None if photo is None else ByteStream.from_file_path(photo)}
     documents: list[Document] = pipeline.run({"retriever": asked})["retriever"]["documents"]
     return documents
 

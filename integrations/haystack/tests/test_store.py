@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 from haystack import Document, Pipeline
+from haystack.components.converters import TextFileToDocument
 from haystack.components.writers import DocumentWriter
 from haystack.core.errors import DeserializationError
 from haystack.dataclasses import ByteStream, SparseEmbedding
@@ -170,7 +171,7 @@ def test_words_alone_are_searched_where_documents_bring_embeddings(store: Octant
 def test_octant_embeds_texts_pictures_and_sounds(things: OctantDocumentStore, folder: Path) -> None:
     retriever = OctantRetriever(things, top_k=1)
     assert ids(retriever.run(query="a sleeping cat")["documents"]) == ["cat"]
-    for asked in (folder / "blue.png", str(folder / "blue.png"), ByteStream.from_file_path(folder / "blue.png")):
+    for asked in (folder / "blue.png", "blue.png", ByteStream.from_file_path(folder / "blue.png")):
         [found] = OctantRetriever(things, top_k=1, into=["image"]).run(image=asked)["documents"]
         assert (found.id, found.content, found.blob) == ("blue", None, None)
         assert found.meta == {"file_path": "blue.png"}, "as it was written"
@@ -211,6 +212,55 @@ def test_a_path_in_meta_is_read_under_the_root_alone(things: OctantDocumentStore
     with pytest.raises(DocumentStoreError, match="it has no media"):
         rootless.write_documents([Document(meta={"file_path": str(folder / "red.png")})])
     rootless.close()
+
+
+def test_a_question_reads_files_under_the_root_alone(
+    things: OctantDocumentStore, store: OctantDocumentStore, folder: Path
+) -> None:
+    outside = folder.parent / "outside.png"
+    Image.new("RGB", (8, 8)).save(outside)
+    (folder / "link.png").symlink_to(outside)
+    retriever = OctantRetriever(things, top_k=1, into=["image"])
+    for named in ("../outside.png", outside, str(outside), "link.png"):
+        with pytest.raises(ValueError, match="leads out of root_path"):
+            retriever.run(image=named)
+        with pytest.raises(ValueError, match="leads out of root_path"):
+            retriever.run(audio=named)
+    assert len(retriever.run(image=ByteStream.from_file_path(outside))["documents"]) == 1, "the caller has read it"
+    with pytest.raises(ValueError, match=r"is not read: give the store the root_path .* or give a ByteStream"):
+        OctantRetriever(store).run(image=folder / "red.png")
+
+
+def test_what_converters_make_of_texts_is_written(
+    things: OctantDocumentStore, database: Path, folder: Path, tmp_path: Path
+) -> None:
+    (folder / "dog.txt").write_text("a dog chases a ball")
+    (tmp_path / "car.md").write_text("a red car")
+    given = OctantDocumentStore("converted", path=str(database), embedding_dim=DIM, root_path=str(folder))
+    for whole in (False, True):
+        converter = TextFileToDocument(store_full_path=whole)
+        documents: list[Document] = converter.run(sources=[folder / "dog.txt", tmp_path / "car.md"])["documents"]
+        assert all("file_path" in document.meta for document in documents)
+        for target in (things, given):
+            assert target.write_documents(documents) == 2
+            [found] = OctantRetriever(target, top_k=1).run(query="a dog chases a ball")["documents"]
+            assert (found.content, found.meta) == ("a dog chases a ball", documents[0].meta)
+            target.delete_documents(ids(documents))
+    paper = Document(id="paper", meta={"file_path": "paper.pdf"}, embedding=[1, 0, 0, 0])
+    assert given.write_documents([paper]) == 1
+    with pytest.raises(ValueError, match=r"paper\.pdf is application/pdf, no image or sound"):
+        things.write_documents([Document(meta={"file_path": "paper.pdf"})])
+    captioned = Document(content="a red square", meta={"file_path": "red.png"})
+    things.write_documents([captioned])
+    [found] = OctantRetriever(things, top_k=1, into=["image"], filters=_id_is(captioned.id)).run(query="red")[
+        "documents"
+    ]
+    assert found.id == captioned.id, "a picture beside its text is still read"
+    given.close()
+
+
+def _id_is(name: str) -> dict[str, Any]:
+    return {"field": "id", "operator": "==", "value": name}
 
 
 def test_what_octants_own_ingest_read_comes_as_documents(things: OctantDocumentStore, folder: Path) -> None:

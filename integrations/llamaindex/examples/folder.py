@@ -20,7 +20,8 @@ import octant
 def find(collection: octant.Collection, question: str, picture: Path | None = None) -> list[NodeWithScore]:
     """Find what is most like the question, and like the picture if there is one."""
     asked = QueryBundle(question, image_path=None if picture is None else str(picture))
-    return OctantRetriever(collection, similarity_top_k=3).retrieve(asked)
+    roots = [] if picture is None else [picture.parent]
+    return OctantRetriever(collection, similarity_top_k=3, roots=roots).retrieve(asked)
 
 
 def answer(collection: octant.Collection, question: str, llm: LLM) -> str:

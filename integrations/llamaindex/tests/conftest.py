@@ -17,8 +17,8 @@ def collection(tmp_path: Path) -> Iterator[octant.Collection]:
 
 
 @pytest.fixture
-def store(collection: octant.Collection) -> OctantVectorStore:
-    return OctantVectorStore(collection)
+def store(collection: octant.Collection, tmp_path: Path) -> OctantVectorStore:
+    return OctantVectorStore(collection, roots=[tmp_path])
 
 
 @pytest.fixture(params=["awaited", "in a thread"])

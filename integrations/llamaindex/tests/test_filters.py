@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,10 +15,11 @@ from llama_index.core.vector_stores.types import FilterOperator as Op
 from llama_index.core.vector_stores.utils import build_metadata_filter_fn
 from llama_index.vector_stores.octant import OctantVectorStore
 from llama_index.vector_stores.octant.filters import filter_from
+from llama_parts import DIM
 
 LIBRARY: dict[str, dict[str, Any]] = {
-    "a": {"year": 1999, "genre": "Drama", "tags": ["war", "love"], "rating": 4.5},
-    "b": {"year": 2005, "genre": "comedy", "tags": ["love"], "rating": 3.0},
+    "a": {"year": 1999, "genre": "Drama", "tags": ["war", "love"], "rating": 4.5, "sold": True},
+    "b": {"year": 2005, "genre": "comedy", "tags": ["love"], "rating": 3.0, "size": {"pages": 90}},
     "c": {"year": 2005, "genre": "dramatic comedy", "tags": [], "seen": "2020-05-01"},
     "d": {"year": None, "genre": "", "tags": ["war"], "seen": "2021-01-01T12:00:00"},
     "e": {},
@@ -48,7 +51,8 @@ FILTERS = st.one_of(
 
 @pytest.fixture
 def library(store: OctantVectorStore) -> OctantVectorStore:
-    store.add([TextNode(id_=name, text=f"book {name}", metadata=about) for name, about in LIBRARY.items()])
+    nodes = [TextNode(id_=name, metadata=about, embedding=[1.0] * DIM) for name, about in LIBRARY.items()]
+    store.add(nodes)
     return store
 
 
@@ -106,12 +110,85 @@ def test_filters_nest(library: OctantVectorStore) -> None:
     assert found(library, MetadataFilters(filters=[recent, either])) == {"b", "c"}
 
 
-def test_text_match_insensitive_compares_whole_words_where_llama_index_takes_substrings(
+EVERY = set(LIBRARY)
+DIFFERENT: dict[str, list[tuple[str, Op, Any, set[str] | str, set[str] | type[Exception]]]] = {
+    "GT, GTE, LT, LTE with a text": [
+        ("genre", Op.GT, "a", "cannot compare", {"b", "c"}),
+        ("genre", Op.LTE, "a", "cannot compare", {"a", "d"}),
+        ("seen", Op.GT, "2021-01-01T12:00:00+01:00", {"d"}, set()),
+    ],
+    "EQ, NE with None": [
+        ("year", Op.EQ, None, "IS_EMPTY asks for what has none", set()),
+        ("year", Op.NE, None, "IS_EMPTY asks for what has none", EVERY),
+    ],
+    "EQ, NE with a list": [
+        ("tags", Op.EQ, ["love"], "takes one value", {"b"}),
+        ("tags", Op.NE, ["love"], "takes one value", EVERY - {"b"}),
+    ],
+    "a single value, asked of a list": [
+        ("tags", Op.EQ, "love", {"a", "b"}, set()),
+        ("tags", Op.NE, "love", {"c", "d", "e"}, EVERY),
+        ("tags", Op.IN, ["war"], {"a", "d"}, set()),
+        ("tags", Op.NIN, ["war"], {"b", "c", "e"}, EVERY),
+    ],
+    "CONTAINS, ANY, ALL, asked of a text": [
+        ("genre", Op.CONTAINS, "comedy", {"b"}, {"b", "c"}),
+        ("genre", Op.ANY, ["comedy", "Dra"], {"b"}, {"a", "b", "c"}),
+        ("genre", Op.ALL, ["comedy"], {"b"}, {"b", "c"}),
+    ],
+    "TEXT_MATCH_INSENSITIVE": [("genre", Op.TEXT_MATCH_INSENSITIVE, "drama", {"a"}, {"a", "c"})],
+    "an empty text or list": [
+        ("genre", Op.TEXT_MATCH, "", "an empty text", {"a", "b", "c", "d"}),
+        ("genre", Op.TEXT_MATCH_INSENSITIVE, "", "an empty text", {"a", "b", "c", "d"}),
+        ("tags", Op.ALL, [], "one value or more", {"a", "b", "c", "d"}),
+    ],
+    "IN, NIN, ANY, ALL with a text": [
+        ("genre", Op.IN, "comedy!", "takes a list", {"b", "d"}),
+        ("genre", Op.NIN, "comedy!", "takes a list", {"a", "c", "e"}),
+        ("genre", Op.ANY, "C", "takes a list", set()),
+        ("genre", Op.ALL, "Drm", "takes a list", {"a"}),
+    ],
+    "True and 1": [
+        ("sold", Op.EQ, 1, set(), {"a"}),
+        ("sold", Op.GT, 0, set(), {"a"}),
+    ],
+    "a value of another kind": [
+        ("genre", Op.GT, 3, set(), TypeError),
+        ("year", Op.TEXT_MATCH, "a", set(), TypeError),
+        ("year", Op.CONTAINS, 2005, {"b", "c"}, TypeError),
+    ],
+    "a key with a dot": [("size.pages", Op.EQ, 90, {"b"}, set())],
+}
+
+
+@pytest.mark.parametrize(
+    ("key", "operator", "value", "ours", "theirs"), [case for cases in DIFFERENT.values() for case in cases]
+)
+def test_what_differs_from_llama_index(
     library: OctantVectorStore,
+    key: str,
+    operator: Op,
+    value: Any,
+    ours: set[str] | str,
+    theirs: set[str] | type[Exception],
 ) -> None:
-    asked = MetadataFilters(filters=[MetadataFilter(key="genre", value="drama", operator=Op.TEXT_MATCH_INSENSITIVE)])
-    assert found(library, asked) == {"a"}
-    assert wanted(asked) == {"a", "c"}, "'dramatic comedy' has the characters, not the word"
+    asked = MetadataFilters(filters=[MetadataFilter(key=key, value=value, operator=operator)])
+    if isinstance(ours, str):
+        with pytest.raises(ValueError, match=ours):
+            found(library, asked)
+    else:
+        assert found(library, asked) == ours
+    if isinstance(theirs, set):
+        assert wanted(asked) == theirs
+    else:
+        with pytest.raises(theirs):
+            wanted(asked)
+
+
+def test_the_readme_lists_what_differs() -> None:
+    readme = (Path(__file__).parent.parent / "README.md").read_text()
+    [table] = re.findall(r"^\| filter \|.*\n\|---.*\n((?:\|.*\n)+)", readme, re.MULTILINE)
+    assert [line.split("|")[1].strip() for line in table.splitlines()] == list(DIFFERENT)
 
 
 def test_nothing_asked_restricts_nothing(library: OctantVectorStore) -> None:

@@ -50,7 +50,7 @@ def test_a_text_finds_texts(things: octant.Collection) -> None:
 
 
 def test_a_picture_finds_pictures_by_path(things: octant.Collection, folder: Path) -> None:
-    retriever = OctantRetriever(things, into=["image"], similarity_top_k=2)
+    retriever = OctantRetriever(things, into=["image"], similarity_top_k=2, roots=[folder])
     asked = QueryBundle("", image_path=str(folder / "blue.png"))
     for question in (octant.Image(folder / "blue.png"), asked):
         found = retriever.retrieve(question)
@@ -73,7 +73,7 @@ def test_a_sound_finds_sounds_by_path(things: octant.Collection, folder: Path) -
 
 
 def test_words_and_a_picture_are_one_question(things: octant.Collection, folder: Path) -> None:
-    retriever = OctantRetriever(things, into=["image"])
+    retriever = OctantRetriever(things, into=["image"], roots=[folder])
     asked = octant.Composed((octant.Text("blue"), octant.Image(folder / "blue.png")))
     by_bundle = retriever.retrieve(QueryBundle("blue", image_path=str(folder / "blue.png")))
     assert [(one.node_id, one.score) for one in by_bundle] == [
@@ -84,6 +84,24 @@ def test_words_and_a_picture_are_one_question(things: octant.Collection, folder:
     both = octant.Composed((octant.Text("a cat"), octant.Text("a sofa")))
     texts = OctantRetriever(things, into=["text"])
     assert texts.retrieve(several)[0].score == pytest.approx(things.search(both, into="text")[0].score)
+
+
+async def test_a_bundle_names_a_file_under_the_roots_alone(
+    things: octant.Collection, folder: Path, tmp_path: Path
+) -> None:
+    outside = picture(tmp_path / "outside.png", "red")
+    (folder / "link.png").symlink_to(outside)
+    retriever = OctantRetriever(things, roots=[folder])
+    for path in (outside, folder / "../outside.png", folder / "link.png"):
+        with pytest.raises(ValueError, match=r"the question: .* does not lie under the roots"):
+            retriever.retrieve(QueryBundle("", image_path=str(path)))
+        with pytest.raises(ValueError, match="does not lie under the roots"):
+            await retriever.aretrieve(QueryBundle("words", image_path=str(path)))
+    with pytest.raises(ValueError, match=r"none is read without roots=\[the folder"):
+        OctantRetriever(things).retrieve(QueryBundle("", image_path=str(folder / "red.png")))
+    assert OctantRetriever(things).retrieve(octant.Image(outside)), "a medium is the caller's own word"
+    with pytest.raises(TypeError, match="roots are several folders"):
+        OctantRetriever(things, roots=folder)  # pyright: ignore[reportArgumentType]
 
 
 def test_an_item_and_filters_and_stages(things: octant.Collection) -> None:

@@ -141,11 +141,58 @@ def test_what_cannot_be_stored_is_told_once_the_rest_is(store: OctantVectorStore
     nodes = [
         TextNode(id_="good", text="good", embedding=[1.0] * DIM),
         TextNode(id_="short", text="short", embedding=[1.0]),
-        TextNode(id_="dotted", text="dotted", metadata={"a.b": 1}),
+        TextNode(id_="dotted", text="dotted", metadata={"a.b": 1}, embedding=[1.0] * DIM),
     ]
     with pytest.raises(ValueError, match=r"2 nodes cannot be stored.*short.*dim = 64.*dotted.*a dot as 'within'"):
         store.add(nodes)
     assert [node.node_id for node in store.get_nodes()] == ["good"]
+
+
+def test_a_node_without_its_embedding_is_refused_and_what_stands_keeps_it(store: OctantVectorStore) -> None:
+    store.add(told())
+    [read] = store.get_nodes(["dog"])
+    read.metadata["seen"] = True
+    unembedded = [TextNode(id_="new", text="new", embedding=[1.0] * DIM), read]
+    with pytest.raises(ValueError, match=r"node 'dog' has no embedding.*embed it, as VectorStoreIndex.insert_nodes"):
+        store.add(unembedded)
+    assert {node.node_id for node in store.get_nodes()} == set(TOLD), "nothing is stored then"
+    assert (store.query(asked("a dog chases a ball")).ids or [None])[0] == "dog"
+    VectorStoreIndex.from_vector_store(store, embed_model=MODEL).insert_nodes([read])
+    found = store.query(asked("a dog chases a ball", similarity_top_k=1))
+    assert found.ids == ["dog"]
+    assert [node.metadata for node in found.nodes or ()] == [{"seen": True}]
+
+
+async def test_awaited_a_node_without_its_embedding_is_refused(awaited: OctantVectorStore) -> None:
+    with pytest.raises(ValueError, match="'x' has no embedding"):
+        await awaited.async_add([TextNode(id_="x", text="x")])
+
+
+def test_files_of_nodes_are_read_under_the_roots_alone(collection: octant.Collection, tmp_path: Path) -> None:
+    inside, outside = tmp_path / "inside", tmp_path / "outside"
+    inside.mkdir()
+    outside.mkdir()
+    red, hum = picture(outside / "red.png", "red"), sound(outside / "hum.wav", 440)
+    (inside / "link.png").symlink_to(red)
+    (inside / "folder").symlink_to(outside)
+    store = OctantVectorStore(collection, roots=[inside])
+    vector = [1.0] * DIM
+    for path in (red, inside / "../outside/red.png", inside / "link.png", inside / "folder" / "red.png", "/none.png"):
+        for node in (
+            ImageNode(image_path=str(path), embedding=vector),
+            Node(image_resource=MediaResource(path=Path(path)), embedding=vector),
+        ):
+            with pytest.raises(ValueError, match="does not lie under the roots"):
+                store.add([node])
+    with pytest.raises(ValueError, match="does not lie under the roots"):
+        store.add([Node(audio_resource=MediaResource(path=hum), embedding=vector)])
+    picture(inside / "blue.png", "blue")
+    blue = ImageNode(id_="blue", image_path=str(inside / "folder" / ".." / "inside" / "blue.png"), embedding=vector)
+    with pytest.raises(ValueError, match=r"none is read without roots=\[the folder"):
+        OctantVectorStore(collection).add([blue])
+    assert store.add([blue]) == ["blue"]
+    with pytest.raises(TypeError, match="roots are several folders"):
+        OctantVectorStore(collection, roots=str(inside))  # pyright: ignore[reportArgumentType]
 
 
 def test_an_index_over_the_store_finds_inserts_and_deletes(store: OctantVectorStore) -> None:
@@ -208,14 +255,14 @@ def test_what_stands_is_not_written_again_and_another_embedding_is(
 
 
 def test_the_last_of_two_nodes_of_one_id_stands(store: OctantVectorStore) -> None:
-    store.add([TextNode(id_="x", text="first"), TextNode(id_="x", text="second")])
+    store.add(embedded([TextNode(id_="x", text="first"), TextNode(id_="x", text="second")]))
     assert [node.get_content() for node in store.get_nodes(["x"])] == ["second"]
 
 
 def test_nodes_are_read_and_deleted_by_id_and_by_filter(store: OctantVectorStore) -> None:
     source = {NodeRelationship.SOURCE: RelatedNodeInfo(node_id="0")}
-    store.add([TextNode(id_=str(n), text="x", metadata={"n": n}) for n in range(6)])
-    store.add([TextNode(id_="part", text="of 0", relationships=source)])
+    store.add(embedded([TextNode(id_=str(n), text="x", metadata={"n": n}) for n in range(6)]))
+    store.add(embedded([TextNode(id_="part", text="of 0", relationships=source)]))
     above = MetadataFilters(filters=[MetadataFilter(key="n", value=3, operator=FilterOperator.GTE)])
     assert {node.node_id for node in store.get_nodes(["1", "4", "none"], above)} == {"4"}
     store.delete_nodes(["4", "1"], above)
@@ -340,7 +387,7 @@ async def test_the_sync_methods_of_an_awaited_store_say_what_is_missing(tmp_path
 
 def test_where_octant_embeds_queries_are_texts_and_pictures_are_read(tmp_path: Path) -> None:
     with octant.open("mixed", path=tmp_path / "db") as collection:
-        store = OctantVectorStore(collection)
+        store = OctantVectorStore(collection, roots=[tmp_path])
         assert not store.is_embedding_query
         nodes = [
             TextNode(id_="cat", text="a cat sleeps on a sofa"),

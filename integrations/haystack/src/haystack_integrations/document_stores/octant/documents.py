@@ -13,7 +13,7 @@ from haystack_integrations.document_stores.octant.schema import CONTENT
 
 import octant
 
-__all__ = ["FILE_PATH", "document_of", "item_of", "medium_of"]
+__all__ = ["FILE_PATH", "document_of", "item_of", "medium_of", "under"]
 
 FILE_PATH = "file_path"
 """The key of `meta` where Haystack's image components keep the path of a file."""
@@ -23,7 +23,9 @@ def item_of(document: Document, field: str | None, root: Path | None) -> octant.
     """Make an item of a document: its text and its file as media, its meta as metadata.
 
     Its embedding goes to `field`. Without a field octant embeds, and a blob of an image or a sound is read once and not
-    kept. A file that `meta["file_path"]` names is read only under `root`. Raises ValueError for what would be lost.
+    kept. A file that `meta["file_path"]` names is read only under `root`; where the document has something else to be
+    found by, only if it is an image or a sound: converters note there what a text was read from. Raises ValueError for
+    what would be lost.
     """
     if document.sparse_embedding is not None:
         raise ValueError(
@@ -41,8 +43,10 @@ def item_of(document: Document, field: str | None, root: Path | None) -> octant.
     if document.blob is not None:
         media["blob"] = medium_of(document.blob.data, document.blob.mime_type)
     if root is not None and FILE_PATH in document.meta:
-        path = _under(root, document)
-        media["file"] = medium_of(path, mimetypes.guess_type(path.name)[0])
+        named = str(document.meta[FILE_PATH])
+        mime = mimetypes.guess_type(Path(named).name)[0]
+        if (document.content is None and field is None) or _is_perceived(mime):
+            media["file"] = medium_of(under(root, named, f"document {document.id!r}"), mime)
     vectors = {} if field is None or document.embedding is None else {field: document.embedding}
     return octant.Item(document.id, media, document.meta, None, vectors)
 
@@ -80,12 +84,16 @@ def medium_of(source: Path | bytes, mime: str | None) -> octant.Image | octant.A
     )
 
 
-def _under(root: Path, document: Document) -> Path:
-    """The file of a document, which must not lead out of the root, by links neither."""
-    path = (root / str(document.meta[FILE_PATH])).resolve()
+def under(root: Path, named: str | Path, about: str) -> Path:
+    """The file of this name under the root. ValueError, about what, where it leads out of it, by links too."""
+    path = (root / named).resolve()
     if not path.is_relative_to(root.resolve()):
-        raise ValueError(f"document {document.id!r}: {document.meta[FILE_PATH]!r} leads out of root_path {str(root)!r}")
+        raise ValueError(f"{about}: {str(named)!r} leads out of root_path {str(root)!r}")
     return path
+
+
+def _is_perceived(mime: str | None) -> bool:
+    return mime is not None and mime.startswith(("image/", "audio/"))
 
 
 def _shown(name: str, medium: octant.Image | octant.Audio) -> dict[str, Any]:

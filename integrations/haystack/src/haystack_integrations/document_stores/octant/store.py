@@ -41,9 +41,9 @@ class OctantDocumentStore:
     The collection is embedded, in the directory `path`, or on the Qdrant server at `url`. It is opened when it is first
     used, and the embedded one runs in a process of its own. The async methods wait for it in a thread.
 
-    `meta["file_path"]` is read under `root_path` alone; without one no file is read. Bytes are not kept: a document
-    with a blob is refused, or, where octant embeds, comes back without it. An embedding comes back as float32, and of
-    unit length where the similarity is the cosine. Order is not kept.
+    `meta["file_path"]` and the files of a question are read under `root_path` alone; without one no file is. Bytes are
+    not kept: a document with a blob is refused, or, where octant embeds, comes back without it. An embedding comes back
+    as float32, and of unit length where the similarity is the cosine. Order is not kept.
     """
 
     def __init__(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from llama_index.vector_stores.octant.schema import TEXT
 
 import octant
 
-__all__ = ["item_of", "node_of"]
+__all__ = ["folders", "item_of", "node_of", "under"]
 
 _CONTENT, _TYPE = "_node_content", "_node_type"
 """Under these keys LlamaIndex's own stores keep a node, too."""
@@ -32,15 +33,21 @@ _APART = ("embedding", "metadata")
 """What a stored item has of a node beside its JSON; and its text."""
 
 
-def item_of(node: BaseNode, field: str | None) -> octant.Item:
+def item_of(node: BaseNode, field: str | None, roots: Sequence[Path]) -> octant.Item:
     """Make an item of a node: text, picture and sound as media by reference, metadata as metadata.
 
-    Its embedding goes to `field`. Items remember the document that they were cut from as their source. Raises
-    ValueError for what is neither text nor a file: octant keeps no bytes, and fetches no URL.
+    Its embedding goes to `field`, and must be there. Items remember the document that they were cut from as their
+    source. Raises ValueError for what is neither text nor a file under one of the roots: octant keeps no bytes, and
+    fetches no URL.
     """
     if type(node) is not _KINDS.get(node.class_name()):
         raise ValueError(f"node {node.node_id!r} is a {type(node).__name__}; known are {', '.join(sorted(_KINDS))}")
-    media = _media(node)
+    media = _media(node, roots)
+    if field is not None and node.embedding is None:
+        raise ValueError(
+            f"node {node.node_id!r} has no embedding, and this store finds nodes by theirs; one that was read here "
+            "comes without, and what it had may not suit it any more: embed it, as VectorStoreIndex.insert_nodes does"
+        )
     told: dict[str, Any] = node.model_dump(mode="json")
     for name in _APART:
         told.pop(name, None)
@@ -99,12 +106,31 @@ def _shown(name: str, medium: octant.Image | octant.Audio) -> dict[str, Any]:
     return told if part is None else {**told, **asdict(part)}
 
 
-def _media(node: BaseNode) -> dict[str, octant.Media]:
+def folders(roots: Sequence[Path]) -> tuple[Path, ...]:
+    """The folders that files are read from. TypeError for one path, whose letters or parts would be taken for them."""
+    given: object = roots
+    if isinstance(given, str | Path):
+        raise TypeError(f"roots are several folders: write roots=[Path({str(given)!r})]")
+    return tuple(Path(root) for root in roots)
+
+
+def under(roots: Sequence[Path], named: str | Path, about: str) -> Path:
+    """The file of this name, links followed. ValueError, about what, where it lies under none of the roots."""
+    if not roots:
+        raise ValueError(f"{about} names a file, and none is read without roots=[the folder that it may be read from]")
+    path = Path(named).resolve()
+    if not any(path.is_relative_to(root.resolve()) for root in roots):
+        raise ValueError(f"{about}: {str(named)!r} does not lie under the roots {', '.join(map(str, roots))}")
+    return path
+
+
+def _media(node: BaseNode, roots: Sequence[Path]) -> dict[str, octant.Media]:
+    about = f"node {node.node_id!r}"
     if isinstance(node, ImageNode):
         if node.image is not None:
             raise _inline(node, "image_path")
         _refuse_url(node, node.image_url if node.image_path is None else None)
-        picture = {} if node.image_path is None else {"image": octant.Image(Path(node.image_path))}
+        picture = {} if node.image_path is None else {"image": octant.Image(under(roots, node.image_path, about))}
         return {**_text(node.text), **picture}
     if isinstance(node, TextNode):
         return dict(_text(node.text))
@@ -122,7 +148,7 @@ def _media(node: BaseNode) -> dict[str, octant.Media]:
             raise _inline(node, f"{name}_resource.path")
         _refuse_url(node, resource.url if resource.path is None else None)
         if resource.path is not None:
-            media[name] = (octant.Image if name == "image" else octant.Audio)(Path(resource.path))
+            media[name] = (octant.Image if name == "image" else octant.Audio)(under(roots, resource.path, about))
     return media
 
 

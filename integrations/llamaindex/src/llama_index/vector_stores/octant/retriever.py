@@ -12,7 +12,7 @@ from llama_index.core.callbacks import CallbackManager
 from llama_index.core.schema import NodeWithScore, QueryBundle
 from llama_index.core.vector_stores.types import MetadataFilters
 from llama_index.vector_stores.octant.filters import filter_from
-from llama_index.vector_stores.octant.nodes import node_of
+from llama_index.vector_stores.octant.nodes import folders, node_of, under
 
 import octant
 
@@ -32,7 +32,8 @@ class OctantRetriever(BaseRetriever):
     """Find texts, pictures and sounds of an octant collection.
 
     Asked with a text, with `octant.Image`, `octant.Audio`, `octant.ById` or `octant.Composed`, or with a QueryBundle,
-    whose `image_path` is a picture: beside words, both are one question. Pictures come back as ImageNodes, sounds as
+    whose `image_path` is a picture, read if it lies under one of the folders `roots`: beside words, both are one
+    question. Pictures come back as ImageNodes, sounds as
     Nodes with an audio resource: by the path of their file, never as bytes. `into` names the modalities to find,
     `filters` are LlamaIndex's, `rerank` are octant's stages. `async_collection` is awaited by `aretrieve`; without one
     that runs in a thread.
@@ -47,6 +48,7 @@ class OctantRetriever(BaseRetriever):
         into: Sequence[str] = (),
         filters: MetadataFilters | None = None,
         rerank: Sequence[octant.Stage] = (),
+        roots: Sequence[Path] = (),
         callback_manager: CallbackManager | None = None,
         verbose: bool = False,
     ) -> None:
@@ -56,6 +58,7 @@ class OctantRetriever(BaseRetriever):
         self._top_k, self._rerank = similarity_top_k, tuple(rerank)
         self._into = tuple(octant.Modality(one) for one in into)
         self._where = filter_from(filters)
+        self._roots = folders(roots)
         super().__init__(callback_manager, verbose=verbose)  # pyright: ignore[reportUnknownMemberType]
 
     def retrieve(self, str_or_query_bundle: Asked) -> list[NodeWithScore]:
@@ -77,7 +80,8 @@ class OctantRetriever(BaseRetriever):
         return _scored(await self._awaited.search(self._query(query_bundle)))
 
     def _query(self, bundle: QueryBundle) -> octant.Query:
-        return octant.Query(_like(bundle), into=self._into, where=self._where, limit=self._top_k, rerank=self._rerank)
+        like = _like(bundle, self._roots)
+        return octant.Query(like, into=self._into, where=self._where, limit=self._top_k, rerank=self._rerank)
 
 
 def _bundle(asked: Asked) -> QueryBundle:
@@ -93,11 +97,13 @@ def _bundle(asked: Asked) -> QueryBundle:
             return _Bundle(repr(asked), like=asked)
 
 
-def _like(bundle: QueryBundle) -> octant.Text | octant.Image | octant.Audio | octant.Composed | octant.ById:
+def _like(
+    bundle: QueryBundle, roots: Sequence[Path]
+) -> octant.Text | octant.Image | octant.Audio | octant.Composed | octant.ById:
     if isinstance(bundle, _Bundle) and bundle.like is not None:
         return bundle.like
     texts = [octant.Text(one) for one in bundle.embedding_strs if one]
-    picture = [octant.Image(Path(bundle.image_path))] if bundle.image_path else []
+    picture = [octant.Image(under(roots, bundle.image_path, "the question"))] if bundle.image_path else []
     several = (*texts, *picture)
     if not several:
         raise ValueError("nothing is asked: give a text, image_path, or one of octant's media")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from llama_index.core.bridge.pydantic import PrivateAttr
@@ -16,7 +17,7 @@ from llama_index.core.vector_stores.types import (
     VectorStoreQueryResult,
 )
 from llama_index.vector_stores.octant.filters import filter_from
-from llama_index.vector_stores.octant.nodes import item_of, node_of
+from llama_index.vector_stores.octant.nodes import folders, item_of, node_of
 from qdrant_client import models
 
 import octant
@@ -35,6 +36,9 @@ class OctantVectorStore(BasePydanticVectorStore):
 
     `async_collection` is awaited by the async methods; without one they run in a thread. One embedded database is open
     in one of the two ways at a time; a server takes both. The sync methods need `collection`.
+
+    A picture or a sound of a node is read if its file lies under one of the folders `roots`, links followed: a node may
+    come from anywhere, and name any file. Without roots such a node is refused.
     """
 
     stores_text: bool = True
@@ -44,9 +48,14 @@ class OctantVectorStore(BasePydanticVectorStore):
     _awaited: octant.AsyncCollection | None = PrivateAttr()
     _schema: octant.Schema = PrivateAttr()
     _field: str | None = PrivateAttr()
+    _roots: tuple[Path, ...] = PrivateAttr()
 
     def __init__(
-        self, collection: octant.Collection | None = None, *, async_collection: octant.AsyncCollection | None = None
+        self,
+        collection: octant.Collection | None = None,
+        *,
+        async_collection: octant.AsyncCollection | None = None,
+        roots: Sequence[Path] = (),
     ) -> None:
         opened = collection or async_collection
         if opened is None:
@@ -58,6 +67,7 @@ class OctantVectorStore(BasePydanticVectorStore):
         self._collection, self._awaited = collection, async_collection
         self._field = given[0] if given else None
         self._schema = opened.schema
+        self._roots = folders(roots)
 
     @classmethod
     def class_name(cls) -> str:
@@ -71,7 +81,8 @@ class OctantVectorStore(BasePydanticVectorStore):
     def add(self, nodes: Sequence[BaseNode], **kwargs: Any) -> list[str]:
         """Store nodes; what stands unchanged is not written, a node of the same id is replaced.
 
-        Raises ValueError where a node cannot be stored, once the others are.
+        Raises ValueError before anything is stored where a node has no embedding and this store wants one, or has bytes
+        or a file that is not read; and once the others are stored where octant cannot store a node.
         """
         _none_of(kwargs)
         _raise_failures(self._now().add(self._items(nodes)))
@@ -160,7 +171,7 @@ class OctantVectorStore(BasePydanticVectorStore):
         return self._collection
 
     def _items(self, nodes: Sequence[BaseNode]) -> list[octant.Item]:
-        return list({node.node_id: item_of(node, self._field) for node in nodes}.values())
+        return list({node.node_id: item_of(node, self._field, self._roots) for node in nodes}.values())
 
     def _asked(self, query: VectorStoreQuery, kwargs: dict[str, Any]) -> octant.Query:
         threshold = kwargs.pop("mmr_threshold", query.mmr_threshold)

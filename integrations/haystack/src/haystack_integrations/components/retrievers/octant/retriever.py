@@ -9,6 +9,7 @@ from haystack import Document, component, default_from_dict, default_to_dict
 from haystack.dataclasses import ByteStream
 from haystack.document_stores.types import FilterPolicy, apply_filter_policy
 from haystack_integrations.document_stores.octant import OctantDocumentStore
+from haystack_integrations.document_stores.octant.documents import under
 from haystack_integrations.document_stores.octant.filters import filter_from
 
 import octant
@@ -22,9 +23,10 @@ File = str | Path | ByteStream
 class OctantRetriever:
     """Find texts, pictures and sounds of a store whose documents octant embeds.
 
-    Asked with a text, an image, a sound, or several of these as one question. A file is given by its path or as a
-    ByteStream. `into` names the modalities to find: "text", "image", "audio"; none named is all. Of a store whose
-    documents bring embeddings, a text is searched by its words (BM25).
+    Asked with a text, an image, a sound, or several of these as one question. A file is given as a ByteStream, or by
+    its path, and that is read under the `root_path` of the store alone. `into` names the modalities to find: "text",
+    "image", "audio"; none named is all. Of a store whose documents bring embeddings, a text is searched by its words
+    (BM25).
     """
 
     def __init__(
@@ -93,8 +95,8 @@ class OctantRetriever:
     ) -> octant.Query:
         parts = [
             *([octant.Text(query)] if query else []),
-            *([octant.Image(_source(image))] if image is not None else []),
-            *([octant.Audio(_source(audio))] if audio is not None else []),
+            *([octant.Image(self._source(image))] if image is not None else []),
+            *([octant.Audio(self._source(audio))] if audio is not None else []),
         ]
         if not parts:
             raise ValueError("OctantRetriever is asked with query, image or audio, and none is given")
@@ -105,6 +107,12 @@ class OctantRetriever:
             limit=self.top_k if top_k is None else top_k,
         )
 
-
-def _source(given: File) -> Path | bytes:
-    return given.data if isinstance(given, ByteStream) else Path(given)
+    def _source(self, given: File) -> Path | bytes:
+        if isinstance(given, ByteStream):
+            return given.data
+        root = self.document_store.root_path
+        if root is None:
+            raise ValueError(
+                f"{str(given)!r} is not read: give the store the root_path that files are under, or give a ByteStream"
+            )
+        return under(Path(root), given, "the query")
