@@ -18,7 +18,7 @@ from chat_model import chat_model
 from langchain_core.documents import Document
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
-from langchain_core.tools import BaseTool, tool
+from langchain_core.tools import BaseTool, ToolException, tool
 from langchain_octant import OctantRetriever, to_content_blocks
 
 import octant
@@ -36,9 +36,12 @@ def library_tool(retriever: OctantRetriever) -> BaseTool:
     @tool(response_format="content_and_artifact")
     def search_library(query: str) -> tuple[list[dict[str, object]], list[Document]]:
         """Find notes, photos and sounds by what is in them. Say what you look for in a few words."""
+        if not query.strip():
+            raise ToolException("there is nothing to look for; say what in a few words")
         docs = retriever.invoke(query)
         return [{"type": "text", "text": f"[{doc.id}]\n{doc.page_content}"} for doc in docs], docs
 
+    search_library.handle_tool_error = True
     return search_library
 
 
@@ -63,7 +66,7 @@ def converse(
         ]
         said.extend(results)
         found = [doc for result in results for doc in result.artifact or ()]
-        if any("octant" in doc.metadata for doc in found):
+        if any("media" in doc.metadata["octant"] for doc in found):
             said.append(HumanMessage(content_blocks=to_content_blocks(found, roots=roots)))
     raise RuntimeError("the model called tools five times over without an answer; ask it something else")
 

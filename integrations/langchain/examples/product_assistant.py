@@ -59,7 +59,10 @@ def shop_tool(retriever: OctantMultimodalRetriever, message: HumanMessage) -> Ba
     @tool(response_format="content_and_artifact")
     def find_products(words: str, where: str = "") -> tuple[list[dict[str, object]], list[Document]]:
         """Find products like the customer's photo and like some words. `where` narrows by price: "price < 30"."""
-        asked = Composed((*photos, Part(Text(words), 0.5)))
+        parts = (*photos, Part(Text(words), 0.5)) if words.strip() else tuple(photos)
+        if not parts:
+            raise ToolException("there is no photo and no words to look for; say what in a few words")
+        asked = Composed(parts)
         try:
             docs = retriever.invoke(asked, filter=where or None)
         except octant.FilterError as error:

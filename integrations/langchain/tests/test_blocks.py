@@ -351,6 +351,19 @@ def test_what_cannot_be_read_is_said_and_the_rest_is_sent(tmp_path: Path) -> Non
 ODD: list[Any] = [None, 3, [], {"media": None}, {"media": "x"}, {"media": [None, 3, {}, {"modality": []}]}]
 
 
+@pytest.mark.parametrize(
+    "part", [{"start": "1", "end": None}, {"start": 1, "end": [2]}, {"second": "x"}, {"second": None}, {"page": {}}]
+)
+def test_parts_of_another_making_cost_no_other_document(part: dict[str, Any], tmp_path: Path) -> None:
+    uri = photo(tmp_path / "a.jpg").as_uri()
+    for modality in ("image", "audio"):
+        media = [{"name": "m", "modality": modality, "uri": uri, **part}]
+        odd = Document(id="odd", page_content="b", metadata={"octant": {"media": media}})
+        blocks = blocks_of([odd, image_doc(photo(tmp_path / "a.jpg"))], roots=[tmp_path])
+        assert any(one.startswith("[odd]") for one in texts(blocks))
+        assert any(one["type"] == "image" for one in blocks)
+
+
 @pytest.mark.parametrize("octant", ODD)
 def test_metadata_of_another_making_is_no_error(octant: Any) -> None:
     doc = Document(id="a", page_content="b", metadata={"octant": octant})

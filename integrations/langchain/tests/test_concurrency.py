@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from langchain_core.documents import Document
+from langchain_core.embeddings import Embeddings
+from langchain_octant import OctantVectorStore
 from langchain_octant.parents import OctantParentRetriever
 from langchain_octant.retriever import OctantMultimodalRetriever, OctantRetriever
 
@@ -97,3 +99,54 @@ async def test_one_that_fails_or_is_cancelled_does_not_disturb_the_others(
         else:
             assert isinstance(answer, list)
             assert ids([answer]) == ids([by_sync.invoke(QUESTIONS[n])])
+
+
+class Together(Embeddings):
+    """Answers questions only once so many are being embedded at the same time."""
+
+    def __init__(self, together: int) -> None:
+        self.together, self.inside, self.all_in = together, 0, asyncio.Event()
+        self.model = "together"
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        return [[1.0, float(len(text))] for text in texts]
+
+    def embed_query(self, text: str) -> list[float]:
+        assert text == "dimension", "it was not awaited"
+        return [1.0, 0.0]
+
+    async def aembed_query(self, text: str) -> list[float]:
+        self.inside += 1
+        if self.inside == self.together:
+            self.all_in.set()
+        await self.all_in.wait()
+        return [1.0, float(len(text))]
+
+
+@pytest.mark.parametrize("how", ["store", "scores", "mmr", "retriever", "multimodal", "parents"])
+async def test_questions_are_embedded_side_by_side(tmp_path: Path, how: str) -> None:
+    embedding = Together(10)
+    texts = ["a" * n for n in range(1, 21)]
+    store = await OctantVectorStore.afrom_texts(texts, embedding, ids=texts, path=tmp_path)
+    collection = store.async_collection
+    assert collection is not None
+    async with collection:
+        found = await asyncio.gather(*(_first(store, collection, how, text) for text in texts[:10]))
+    assert embedding.inside == 10
+    assert [document.id for document in found] == texts[:10]
+
+
+async def _first(store: OctantVectorStore, held: octant.AsyncCollection, how: str, asked: str) -> Document:
+    match how:
+        case "store":
+            return (await store.asimilarity_search(asked, k=2))[0]
+        case "scores":
+            return (await store.asimilarity_search_with_score(asked, k=2))[0][0]
+        case "mmr":
+            return (await store.amax_marginal_relevance_search(asked, k=2, lambda_mult=1.0))[0]
+        case "retriever":
+            return (await OctantRetriever(async_collection=held, k=2).ainvoke(asked))[0]
+        case "multimodal":
+            return (await OctantMultimodalRetriever(async_collection=held, k=2).ainvoke(asked))[0]
+        case _:
+            return (await OctantParentRetriever(async_collection=held, k=2).ainvoke(asked))[0]

@@ -118,16 +118,33 @@ def test_hits_have_scores_and_explanations(collection: octant.Collection, tmp_pa
     assert item_of(document, "cat").media == collection.get(["cat"])[0].media
 
 
+def test_a_score_of_the_items_own_stays(collection: octant.Collection) -> None:
+    collection.add(
+        [Item("own", {"t": Text("grey cat")}, {"score": 7}), Item("none", {"t": Text("grey cat")}, {"n": 1})]
+    )
+    hits = {hit.id: hit for hit in collection.search("grey cat", into="text")}
+    own, none = (document_of_hit(hits[name]) for name in ("own", "none"))
+    assert own.metadata["score"] == 7
+    assert none.metadata["score"] == hits["none"].score
+    for document in (own, none):
+        assert document.metadata["octant"]["score"] == hits[str(document.id)].score
+    assert item_of(own, "own").metadata == {"score": 7}
+    assert item_of(none, "none").metadata == {"n": 1}  # what an answer said is not the item's
+    none.metadata["score"] = 3
+    assert item_of(none, "none").metadata == {"n": 1, "score": 3}  # this one the user set
+
+
 def test_an_explanation_is_plain_data() -> None:
     legs = (LegScore("text", None, None, 0.0, 1.0, 0.0),)
     hit = Hit(Item("1", {"text": Text("x")}), 0.5, {}, Explanation(0.5, legs))
     document = document_of_hit(hit, explain=True)
     assert document.metadata["octant"] == {
+        "score": 0.5,
         "explanation": {
             "fused": 0.5,
             "legs": [
                 {"field": "text", "raw": None, "rank": None, "normalised": 0.0, "weight": 1.0, "contribution": 0.0}
             ],
             "stages": [],
-        }
+        },
     }

@@ -73,6 +73,46 @@ def test_embeddings_become_an_encoder() -> None:
     assert (counting.documents, counting.queries) == (before[0], before[1] + 1)
 
 
+class _Cache(Embeddings):
+    """As CacheBackedEmbeddings of langchain-classic is made."""
+
+    def __init__(self, underlying_embeddings: Embeddings) -> None:
+        self.underlying_embeddings = underlying_embeddings
+
+    def embed_query(self, text: str) -> list[float]:
+        return self.underlying_embeddings.embed_query(text)
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        return self.underlying_embeddings.embed_documents(texts)
+
+
+class AzureOpenAIEmbeddings(CountingEmbeddings):
+    deployment = "mine"
+
+
+class OpenAIEmbeddings(CountingEmbeddings):
+    deployment = "the default of the class"
+
+
+def test_models_are_told_apart_where_classes_name_them_otherwise() -> None:
+    for made, wanted in (
+        (_Cache(CountingEmbeddings("a")), "langchain:parts.CountingEmbeddings:a"),
+        (AzureOpenAIEmbeddings("ada"), "AzureOpenAIEmbeddings:mine"),
+        (OpenAIEmbeddings("large"), "OpenAIEmbeddings:large"),
+    ):
+        assert EmbeddingsEncoder(made).spec.identity.endswith(wanted)
+
+
+def test_a_text_that_cannot_be_embedded_is_named_by_its_place() -> None:
+    embeddings = OctantEmbeddings(octant.starter().fields["text"].space)
+    texts = ["a cat"] * 34
+    texts[33] = " "
+    with pytest.raises(octant.MediaError, match=r"text 33.*is empty"):
+        embeddings.embed_documents(texts)
+    with pytest.raises(octant.MediaError, match=r"text 0.*known"):
+        embeddings.embed_query("\u13a0\u13a1")
+
+
 def test_round_trip() -> None:
     encoder = Words(Modality.TEXT)
     around = EmbeddingsEncoder(OctantEmbeddings(encoder))

@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from langchain_core.documents import Document
 from langchain_core.language_models import BaseChatModel, FakeMessagesListChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.tools import tool
@@ -114,6 +115,18 @@ def test_the_agent_works_with_a_model_that_calls_tools(monkeypatch: pytest.Monke
     assert len(model.shown) == 3
 
 
+def test_texts_that_a_tool_gave_are_not_shown_twice() -> None:
+    @tool(response_format="content_and_artifact")
+    def look(query: str) -> tuple[str, list[Document]]:
+        """Look something up."""
+        return query, [Document(id="a", page_content="x", metadata={"score": 0.5, "octant": {"score": 0.5}})]
+
+    call: dict[str, Any] = {"name": "look", "args": {"query": "x"}, "id": "1"}
+    model = Recorded(responses=[AIMessage("", tool_calls=[call]), AIMessage("x")], shown=[])
+    said = example("agent_tool").converse(model, [look], [HumanMessage("x")], roots=[])
+    assert [message.type for message in said] == ["human", "ai", "tool", "ai"]
+
+
 def test_an_agent_that_never_answers_is_stopped() -> None:
     @tool
     def nothing() -> str:
@@ -127,7 +140,23 @@ def test_an_agent_that_never_answers_is_stopped() -> None:
         example("agent_tool").converse(Recorded(responses=calls, shown=[]), [nothing], [HumanMessage("x")], roots=[])
 
 
+def test_an_agent_that_says_nothing_to_look_for_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    call: dict[str, Any] = {"name": "search_library", "args": {"query": " "}, "id": "1"}
+    named(monkeypatch, AIMessage("", tool_calls=[call]), AIMessage("What do you mean?"))
+    said = example("agent_tool").main("?")
+    assert "nothing to look for" in said[3].text
+    assert said[-1].text == "What do you mean?"
+
+
 # product_assistant
+
+
+def test_the_photo_alone_is_a_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    call: dict[str, Any] = {"name": "find_products", "args": {"words": "", "where": "price < 30"}, "id": "1"}
+    named(monkeypatch, AIMessage("", tool_calls=[call]), AIMessage("Take [sku-1]."))
+    said = example("product_assistant").main()
+    [found] = [message for message in said if isinstance(message, ToolMessage)]
+    assert found.artifact[0].id == "sku-1"
 
 
 def test_the_assistant_finds_what_looks_like_the_photo_and_costs_less() -> None:

@@ -176,13 +176,22 @@ def test_what_cannot_be_copied_is_reported(
             id=2, vector={name: vector} if name else vector, payload={"page_content": "x", "metadata": {"a.b": 1}}
         ),
         models.PointStruct(id=3, vector={}, payload={"page_content": "no vector"}),
+        models.PointStruct(
+            id=4,
+            vector={name: vector} if name else vector,
+            payload={
+                "page_content": "y",
+                "metadata": {"octant": {"media": [{"name": "p", "modality": "image", "uri": "file:///etc/passwd"}]}},
+            },
+        ),
     ]
-    theirs.client.upsert("docs", points[:2] if not name else points)
+    theirs.client.upsert("docs", [*points[:2], points[3]] if not name else points)
     report = theirs.store.copy_to(target[0])
     assert report.added == 12
     reasons = {one.source: one.reason for one in report.failed}
     assert "no text under 'page_content'" in reasons["1"]
     assert "'a.b'" in reasons["2"]
+    assert "roots" in reasons["4"]
     if name:
         assert "no vector 'dense'" in reasons["3"]
 

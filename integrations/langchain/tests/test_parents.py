@@ -105,6 +105,32 @@ def test_filters_are_asked_of_the_members(collection: octant.Collection) -> None
     assert found.metadata["octant"]["children"][0]["id"] == "animals#2"
 
 
+def test_an_original_that_the_filter_does_not_match_is_not_read(tmp_path: Path) -> None:
+    with octant.open("tenants", path=tmp_path) as opened:
+        opened.add(
+            [
+                Item("A-secret", {"t": Text("the plans of tenant a")}, {"tenant": "a", "doc": "A-secret"}),
+                Item("b-1", {"t": Text("whatever tenant b writes")}, {"tenant": "b", "doc": "A-secret"}),
+            ]
+        )
+        retriever = OctantParentRetriever(collection=opened, parent_key="doc", fields=("text",))
+        [found] = retriever.invoke("plans", filter={"tenant": "b"})
+        assert (found.id, found.page_content) == ("b-1", "whatever tenant b writes")
+        assert found.metadata["octant"]["parent"] == "A-secret"
+        assert [one["id"] for one in found.metadata["octant"]["children"]] == ["b-1"]
+        [own] = retriever.invoke("plans", filter={"tenant": "a"})
+        assert own.id == "A-secret"
+        assert "parent" not in own.metadata["octant"]
+
+
+def test_an_original_names_what_was_given_in_memory(tmp_path: Path, sample: Path) -> None:
+    photo = Item("p", {"photo": Image((sample / "photos" / "cat.jpg").read_bytes())})
+    with octant.open("memory", path=tmp_path) as opened:
+        opened.add(family(photo, [Document(page_content="a tabby cat")]))
+        [found] = OctantParentRetriever(collection=opened, into="text").invoke("a tabby cat")
+        assert found.metadata["octant"]["media"] == [{"name": "photo", "modality": "image", "mime_type": "image/jpeg"}]
+
+
 def test_it_finds_as_many_families_as_are_asked_for_however_many_children_one_has(tmp_path: Path) -> None:
     many = [Document(page_content=f"zebra number {n}") for n in range(120)]
     with octant.open("many", path=tmp_path) as opened:

@@ -58,16 +58,22 @@ def test_documents_are_sorted_and_keep_both_scores() -> None:
     found = OctantReranker(rerank=ByFunction(length)).compress_documents(given, "x")
     assert ids(found) == ["d1", "d2", "d0"]
     assert [one.metadata for one in found] == [
-        {"score": 3.0, "octant": {"earlier_score": 0.1}},
-        {"score": 2.0, "octant": {"earlier_score": 0.2}},
-        {"score": 1.0, "octant": {"earlier_score": 0.0}},
+        {"score": 3.0, "octant": {"score": 3.0, "earlier_score": 0.1}},
+        {"score": 2.0, "octant": {"score": 2.0, "earlier_score": 0.2}},
+        {"score": 1.0, "octant": {"score": 1.0, "earlier_score": 0.0}},
     ]
     assert given == before
 
 
 def test_a_document_without_a_score_has_no_earlier_one() -> None:
     [found] = OctantReranker(rerank=ByFunction(length)).compress_documents([Document(page_content="abc")], "x")
-    assert found == Document(page_content="abc", metadata={"score": 3.0})
+    assert found == Document(page_content="abc", metadata={"score": 3.0, "octant": {"score": 3.0}})
+
+
+def test_a_score_of_the_documents_own_stays_and_is_not_the_earlier_one() -> None:
+    own = Document(page_content="abc", metadata={"score": 7, "octant": {"score": 0.5, "own_score": True}})
+    [found] = OctantReranker(rerank=ByFunction(length)).compress_documents([own], "x")
+    assert found.metadata == {"score": 7, "octant": {"score": 3.0, "own_score": True, "earlier_score": 0.5}}
 
 
 def test_top_n_comes_back() -> None:

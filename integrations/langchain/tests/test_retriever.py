@@ -15,7 +15,7 @@ from langchain_core.documents import Document
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import ConfigurableField, RunnableLambda
 from langchain_core.tracers.base import BaseTracer
-from langchain_octant import OctantMultimodalRetriever, OctantRetriever
+from langchain_octant import OctantMultimodalRetriever, OctantParentRetriever, OctantRetriever
 from langchain_octant.retriever import described
 from parts import picture, pixels_schema, sound
 from pydantic import ValidationError
@@ -169,6 +169,36 @@ def test_wrong_options_are_refused_at_once(filled: Collection) -> None:
         OctantRetriever(collection=filled, weights={"text": 0})
 
 
+def test_options_that_are_not_known_are_refused(filled: Collection) -> None:
+    for made in (OctantRetriever, OctantMultimodalRetriever, OctantParentRetriever):
+        with pytest.raises(ValidationError, match="filters"):
+            made(collection=filled, filters={"tenant": "a"})  # type: ignore[call-arg]
+
+
+def test_a_question_without_words_finds_what_its_filter_matches(filled: Collection) -> None:
+    for retriever in (OctantRetriever(collection=filled, k=2), OctantMultimodalRetriever(collection=filled, k=2)):
+        found = retriever.invoke(" ", filter="n >= 2")  # what langchain-classic makes of an empty query
+        assert set(ids(found)) == {"grey dog", "white horse"}
+        assert not any("score" in document.metadata for document in found)
+        assert len(retriever.invoke("", filter="n >= 0")) == 2
+        with pytest.raises(octant.FilterError, match="m"):
+            retriever.invoke("", filter="m = 1")
+        with pytest.raises(ValueError, match="no words and no filter"):
+            retriever.invoke(" ")
+    assert ids(OctantRetriever(collection=filled, into="image").invoke("", filter="n > 0")) == ["grey dog"]
+    assert set(ids(OctantRetriever(collection=filled, fields=("audio",)).invoke("", filter="n >= 0"))) == {
+        "brown dog",
+        "grey dog",
+    }
+    with pytest.raises(ValueError, match="no words"):
+        OctantParentRetriever(collection=filled).invoke(" ", filter="n > 0")
+
+
+async def test_a_question_without_words_awaited(filled: Collection) -> None:
+    found = await OctantRetriever(collection=filled).ainvoke(" ", filter="n >= 2")
+    assert set(ids(found)) == {"grey dog", "white horse"}
+
+
 def test_an_ensemble_is_the_engines_fusion(filled: Collection) -> None:
     """Three rankings, by text, photo and sound, fused by the store as weights and fusion say."""
     ensemble = OctantRetriever(
@@ -281,6 +311,8 @@ async def test_two_hundred_at_once(afilled: octant.AsyncCollection) -> None:
     asked = [NAMES[i % 4] for i in range(200)]
     found = await asyncio.gather(*(retriever.ainvoke(text) for text in asked))
     assert [ids(documents) for documents in found] == [[hit.id for hit in hits[text]] for text in asked]
+    blank = await retriever.ainvoke(" ", filter="n >= 2")
+    assert set(ids(blank)) == {"grey dog", "white horse"}
     with pytest.raises(NotImplementedError, match="await ainvoke"):
         retriever.invoke("dog")
 
@@ -433,10 +465,11 @@ def test_questions_in_words() -> None:
     image = Image(Path("/p/x.png"))
     assert (
         described(Query(Composed((image, Text("red")), unlike=(ById("a"),))))
-        == "Image('/p/x.png') + red + not ById(id='a')"
+        == "Image('x.png') + red + not ById(id='a')"  # no more of its path than the name
     )
+    assert described(Audio(Path("/home/me/x.wav"), span=octant.Span(1, 2))).startswith("Audio('x.wav', span=")
     assert described(ByVector([0.0] * 1000)) == "a vector"
-    assert described(Recommend(like=(image,), unlike=(Text("x"),))) == "Image('/p/x.png') + not x"
+    assert described(Recommend(like=(image,), unlike=(Text("x"),))) == "Image('x.png') + not x"
     assert described(Discover(None, ((Text("a"), Text("b")),))) == "rather a than b"
     assert (
         described(["one", {"type": "text", "text": "two"}, {"type": "audio", "base64": "AAAA"}])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,19 @@ import pytest
 from langchain_core.documents import Document
 from langchain_core.embeddings import DeterministicFakeEmbedding
 from langchain_core.vectorstores.utils import maximal_marginal_relevance
-from langchain_octant import OctantEmbeddings, OctantVectorStore
+from langchain_octant import (
+    OctantEmbeddings,
+    OctantParentRetriever,
+    OctantReranker,
+    OctantRetriever,
+    OctantVectorStore,
+    family,
+)
 from parts import CountingEmbeddings, picture, pixels_schema, sound
 from qdrant_client import models
 
 import octant
-from octant import F, Image, Item, MediaError, Modality, OctantError, SchemaMismatch, Text
+from octant import ByFunction, F, Image, Item, MediaError, Modality, OctantError, SchemaMismatch, Text
 
 FRUIT = ["red apple", "green apple", "yellow banana", "purple grape", "orange orange"]
 
@@ -158,12 +165,14 @@ async def test_async_is_sync(place: dict[str, Any], store: OctantVectorStore) ->
 
 
 def test_ids_are_kept_in_order(store: OctantVectorStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    get = octant.Collection.get
+    assert store.collection is not None
+    scroll = store.collection.client.scroll
 
-    def backwards(held: octant.Collection, ids: Sequence[str]) -> list[Item]:
-        return get(held, ids)[::-1]
+    def backwards(*given: Any, **named: Any) -> tuple[Any, Any]:
+        records, offset = scroll(*given, **named)
+        return records[::-1], offset
 
-    monkeypatch.setattr(octant.Collection, "get", backwards)  # no engine promises an order
+    monkeypatch.setattr(store.collection.client, "scroll", backwards)  # no engine promises an order
     found = store.get_by_ids(["f3", "missing", "f0", "f3"])
     assert [(document.id, document.page_content) for document in found] == [("f3", FRUIT[3]), ("f0", FRUIT[0])]
     assert found[0].metadata == {"colour": "purple", "price": 3}
@@ -241,25 +250,59 @@ def test_unknown_options_are_refused(store: OctantVectorStore) -> None:
         store.max_marginal_relevance_search("x", lambda_mult=2)
 
 
-def test_deleting(store: OctantVectorStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("langchain_octant.vectorstore._PAGE", 2)
+def test_deleting(store: OctantVectorStore) -> None:
     assert store.collection is not None
     assert store.delete([]) is True
     assert store.collection.count() == 5
     assert store.delete(["f0", "missing"]) is True
     assert store.collection.count() == 4
+    store.collection.client.upsert(  # by another hand, without what octant notes
+        store.collection.name, [models.PointStruct(id=7, vector={"text": [1.0] * 32}, payload={"n": 1})]
+    )
     assert store.delete() is True
     assert store.collection.count() == 0
     assert store.similarity_search("apple") == []
 
 
-async def test_deleting_async(astore: OctantVectorStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("langchain_octant.vectorstore._PAGE", 2)
+async def test_deleting_async(astore: OctantVectorStore) -> None:
     assert astore.async_collection is not None
     await astore.adelete(["f0", "missing"])
     assert await astore.async_collection.count() == 4
     assert await astore.adelete() is True
     assert await astore.async_collection.count() == 0
+
+
+async def test_a_text_without_words_async(astore: OctantVectorStore) -> None:
+    found = await astore.asimilarity_search(" ", filter="price >= 3")
+    assert {document.id for document in found} == {"f3", "f4"}
+    with pytest.raises(ValueError, match="no words and no filter"):
+        await astore.asimilarity_search("")
+    with pytest.raises(ValueError, match="nothing can be ranked"):
+        await astore.asimilarity_search_with_score("", filter="price >= 3")
+
+
+async def test_a_member_stays_with_its_family_async(astore: OctantVectorStore) -> None:
+    assert astore.async_collection is not None
+    await astore.async_collection.add(family(Document(id="r", page_content="all"), [Document(page_content="part")]))
+    [document] = await astore.aget_by_ids(["r#1"])
+    await astore.aadd_documents([Document(id="r#1", page_content="another part")])
+    assert await astore.async_collection.count("octant.source = 'r'") == 2
+    await astore.adelete(["r"])
+    assert await astore.aget_by_ids([str(document.id)]) == []
+
+
+async def test_an_identity_tells_models_apart(place: dict[str, Any]) -> None:
+    embedding = DeterministicFakeEmbedding(size=6)
+    store = OctantVectorStore.from_texts(["a"], embedding, ids=["a"], identity="model@1", **place)
+    assert store.collection is not None
+    assert store.collection.schema.fields["text"].space.identity(Modality.TEXT) == "model@1"
+    store.collection.close()
+    with pytest.raises(SchemaMismatch, match="model@2"):
+        OctantVectorStore.open(embedding, identity="model@2", **place)
+    again = await OctantVectorStore.afrom_texts(["b"], embedding, identity="model@1", **place)
+    assert again.async_collection is not None
+    assert await again.async_collection.count() == 2
+    await again.async_collection.close()
 
 
 async def test_many_at_once(astore: OctantVectorStore) -> None:
@@ -325,6 +368,86 @@ class TestOnAnyCollection:
         document.page_content = "another text"
         with pytest.raises(ValueError, match="several texts"):
             store.add_documents([document])
+
+    def test_what_was_given_in_memory_is_not_lost_by_adding_again(
+        self, collection: octant.Collection, tmp_path: Path
+    ) -> None:
+        content = picture(tmp_path, "grey_cat.png").read_bytes()
+        collection.add(
+            [Item("both", {"title": Text("cat"), "photo": Image(content)}), Item("alone", {"p": Image(content)})]
+        )
+        store = OctantVectorStore(collection, roots=[tmp_path])
+        for document in store.get_by_ids(["both", "alone"]):
+            assert [entry["modality"] for entry in document.metadata["octant"]["media"]][-1] == "image"
+            document.metadata["year"] = 2026
+            with pytest.raises(MediaError, match="in memory"):
+                store.add_documents([document])
+        assert collection.count("octant.modalities = 'image'") == 2
+
+    def test_a_piece_of_a_file_stays_one(
+        self, place: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("octant.adapters.files._SETTLED", 0)  # else what was written just now is read again
+        (tmp_path / "notes").mkdir()
+        whole, cut = tmp_path / "notes" / "short.md", tmp_path / "notes" / "long.md"
+        whole.write_text("Espresso is brewed under pressure.")
+        cut.write_text("\n\n".join(f"Part {n}. " + "Zebras graze on the savanna. " * 12 for n in range(12)))
+        given = dict(place)
+        with octant.open(given.pop("collection_name"), **given) as collection:
+            collection.add(tmp_path / "notes")
+            held = {item.id for item in collection.items()}
+            assert len(held) > 3
+            store = OctantVectorStore(collection, field="text", roots=[tmp_path])
+            found = [*store.similarity_search("zebras", k=2), *store.similarity_search("espresso", k=1)]
+            for document in found:
+                document.metadata["seen"] = True
+                store.add_documents([document])
+            assert {item.id for item in collection.items()} == held  # its siblings are there still
+            assert collection.count("seen = true") == 3
+            assert collection.add(tmp_path / "notes").unchanged == len(held)
+            assert collection.count("seen = true") == 3
+            store.delete([cut.as_uri()])
+            assert [item.metadata["seen"] for item in collection.items()] == [True]
+            store.delete([whole.as_uri()])
+            assert collection.count() == 0
+
+    def test_an_original_keeps_its_family(self, collection: octant.Collection) -> None:
+        children = [Document(page_content="zebras graze"), Document(page_content="cats sleep")]
+        collection.add(family(Document(id="report", page_content="animals"), children))
+        store = OctantVectorStore(collection, field="text")
+        documents = store.get_by_ids(["report", "report#1"])
+        for document in documents:
+            document.page_content += ", rewritten"
+        store.add_documents(documents)
+        assert collection.count() == 3
+        assert collection.count("octant.source = 'report'") == 3
+        store.add_documents([Document(id="other", page_content="apart")])
+        store.delete(["report"])
+        assert [item.id for item in collection.items()] == ["other"]
+
+    def test_a_text_without_words(self, collection: octant.Collection, tmp_path: Path) -> None:
+        collection.add([Item("c", {"t": Text("cat"), "p": Image(picture(tmp_path, "cat.png"))}, {"n": 1})])
+        collection.add([Item("d", {"t": Text("dog")}, {"n": 2})])
+        store = OctantVectorStore(collection)
+        assert {document.id for document in store.similarity_search("", filter="n > 0")} == {"c", "d"}
+        assert len(store.similarity_search(" ", k=1, filter="n > 0")) == 1
+        assert [
+            one.id for one in OctantVectorStore(collection, into="image").similarity_search("", filter="n > 0")
+        ] == ["c"]
+        with pytest.raises(ValueError, match="no words and no filter"):
+            store.similarity_search("")
+        with pytest.raises(ValueError, match="nothing can be ranked"):
+            store.similarity_search_with_score("", filter="n > 0")
+
+    def test_what_an_answer_says_is_not_stored(self, collection: octant.Collection) -> None:
+        collection.add([Item("a", {"t": Text("cat")}, {"score": 7}), Item("b", {"t": Text("cat")}, {"n": 1})])
+        store = OctantVectorStore(collection, field="text")
+        store.add_documents(OctantRetriever(collection=collection, into="text", explain=True).invoke("cat"))
+        assert {item.id: dict(item.metadata) for item in collection.items()} == {"a": {"score": 7}, "b": {"n": 1}}
+        families = OctantParentRetriever(collection=collection, into="text").invoke("cat")
+        reranker = OctantReranker(rerank=ByFunction(lambda _, hits: [1.0] * len(hits)))
+        store.add_documents([*reranker.compress_documents(families, "x")])
+        assert {item.id: dict(item.metadata) for item in collection.items()} == {"a": {"score": 7}, "b": {"n": 1}}
 
     def test_documents_name_no_files_outside_the_roots(self, collection: octant.Collection, tmp_path: Path) -> None:
         (tmp_path / "allowed").mkdir()

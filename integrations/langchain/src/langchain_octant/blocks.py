@@ -174,10 +174,15 @@ def _part_in_words(entry: Mapping[str, Any]) -> str:
     if "page" in entry:
         return f"page {entry['page']}"
     if "second" in entry:
-        return f"at {entry['second']:g} s"
+        return f"at {_number(entry['second'])} s"
     if "start" in entry and "end" in entry:
-        return f"{entry['start']:g} to {entry['end']:g} s"
+        return f"{_number(entry['start'])} to {_number(entry['end'])} s"
     return "a region of it" if "region" in entry else ""
+
+
+def _number(value: object) -> str:
+    """A number, shortened; what is none as it is, for metadata may come from anywhere."""
+    return f"{value:g}" if isinstance(value, int | float) else str(value)[:20]
 
 
 def _block_of(

@@ -19,12 +19,12 @@ from langchain_core.documents import Document
 
 from octant import Audio, Frame, Hit, Image, Item, Media, Page, Region, Span, Text
 
-__all__ = ["OCTANT", "document_of", "document_of_hit", "item_of"]
+__all__ = ["OCTANT", "document_of", "document_of_hit", "item_of", "score_of", "with_score"]
 
 OCTANT = "octant"
-"""The reserved metadata key: `media` names an item's images and sounds, `explanation` says where a score comes from."""
+"""The reserved metadata key: `media` names an item's images and sounds; all else in it is about one answer."""
 
-_OURS = {"media", "explanation"}
+_OURS = {"media", "score", "own_score", "explanation", "earlier_score", "notes", "children", "parent"}
 _NAMED_BY = ("title", "caption", "description")
 """The metadata that stands for what an item without a text is about, the first that is there."""
 
@@ -47,18 +47,39 @@ def document_of(item: Item, payload: Mapping[str, Any] | None = None) -> Documen
 
 
 def document_of_hit(hit: Hit, *, explain: bool = False) -> Document:
-    """Turn a hit into a document with metadata["score"]; with `explain` also metadata["octant"]["explanation"]."""
+    """Turn a hit into a document with its score; with `explain` also metadata["octant"]["explanation"].
+
+    The score is metadata["octant"]["score"], and metadata["score"] too where the item has no "score" of its own.
+    """
     document = document_of(hit.item, hit.payload)
-    document.metadata["score"] = float(hit.score)
+    document.metadata.update(with_score(document.metadata, float(hit.score)))
     if explain and hit.explanation is not None:
-        own: dict[str, Any] = document.metadata.get(OCTANT, {})
         plain = json.loads(json.dumps(asdict(hit.explanation), default=float))
-        document.metadata[OCTANT] = {**own, "explanation": plain}
+        document.metadata[OCTANT]["explanation"] = plain
     return document
+
+
+def with_score(metadata: Mapping[str, Any], score: float) -> dict[str, Any]:
+    """Metadata with a score in the place of the one that octant gave before; a score of the user's own stays."""
+    given: Any = metadata.get(OCTANT)
+    own: dict[str, Any] = dict(cast("Mapping[str, Any]", given)) if isinstance(given, Mapping) else {}
+    if "score" in metadata and "score" not in own:
+        own["own_score"] = True
+    own["score"] = score
+    return {**metadata, **({} if own.get("own_score") else {"score": score}), OCTANT: own}
+
+
+def score_of(metadata: Mapping[str, Any]) -> Any:
+    """The score that octant gave, else what stands under "score"; None where there is none."""
+    own: Any = metadata.get(OCTANT)
+    found = cast("Mapping[str, Any]", own).get("score") if isinstance(own, Mapping) else None
+    return metadata.get("score") if found is None else found
 
 
 def item_of(document: Document, id: str, *, text: str = "text") -> Item:
     """Turn a document into an item of this id: its content is a medium called `text`, its metadata stay as they are.
+
+    What metadata say of the answer that it was found in, such as the score, is not the item's, and left out.
 
     Where metadata["octant"]["media"] names files, the item has these media again: check them with `media_in`, if the
     document may come from anywhere. Raises ValueError for a medium that is not a file, as it cannot be had back.
@@ -67,7 +88,10 @@ def item_of(document: Document, id: str, *, text: str = "text") -> Item:
     if not isinstance(given, Mapping) or not set(cast("Mapping[str, Any]", given)) <= _OURS:
         return Item(id, {text: Text(document.page_content)}, document.metadata)  # octant itself refuses its own key
     metadata = {key: value for key, value in document.metadata.items() if key != OCTANT}
-    entries: Sequence[Mapping[str, Any]] = cast("Mapping[str, Any]", given).get("media", ())
+    own = cast("Mapping[str, Any]", given)
+    if "score" in own and not own.get("own_score") and metadata.get("score") == own["score"]:
+        del metadata["score"]
+    entries: Sequence[Mapping[str, Any]] = own.get("media", ())
     return Item(id, _media(id, document.page_content, metadata, entries, text), metadata)
 
 

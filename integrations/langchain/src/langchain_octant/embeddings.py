@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Protocol, cast
+from weakref import WeakValueDictionary
 
 import numpy as np
 from langchain_core.embeddings import Embeddings
 from numpy.typing import NDArray
 
-from octant import Encoder, EncoderSpec, Kind, Modality, OctantError, Role, Space, Sparse, Text
+from octant import Encoder, EncoderSpec, Kind, MediaError, Modality, OctantError, Role, Space, Sparse, Text
 
 __all__ = ["EmbeddingsEncoder", "OctantEmbeddings"]
 
 _BATCH = 32
 _MODEL_NAMES = ("model", "model_name", "model_id", "deployment", "repo_id", "endpoint_name")
 """What the embeddings classes of LangChain's partners call their model."""
+_DEPLOYED = ("deployment", "azure_deployment", "deployment_name")
+"""What Azure's call it: their `model` is a default that says nothing. Elsewhere it is the other way round."""
 
 
 class OctantEmbeddings(Embeddings):
@@ -51,10 +54,13 @@ class OctantEmbeddings(Embeddings):
         found: list[list[float]] = []
         for start in range(0, len(texts), _BATCH):
             media = [Text(text) for text in texts[start : start + _BATCH]]
-            if isinstance(self.encoder, Space):
-                vectors = self.encoder.encode(media, Modality.TEXT, role)
-            else:
-                vectors = self.encoder.encode(media, role)
+            try:
+                if isinstance(self.encoder, Space):
+                    vectors = self.encoder.encode(media, Modality.TEXT, role)
+                else:
+                    vectors = self.encoder.encode(media, role)
+            except (MediaError, ExceptionGroup) as error:
+                raise _of_a_text(error, media, start) from None
             found += [_floats(vector) for vector in vectors]
         return found
 
@@ -73,6 +79,7 @@ class EmbeddingsEncoder:
         self.embeddings = embeddings
         dim = len(embeddings.embed_query("dimension"))
         self.spec = EncoderSpec(identity=identity or identity_of(embeddings), modality=Modality.TEXT, dim=dim)
+        _BY_SPEC[id(self.spec)] = self
 
     def encode(self, batch: Sequence[Text], role: Role) -> list[NDArray[np.float32] | Sparse]:
         """Encode a batch: one vector of `dim` floats per text, in order. OctantError where there are other ones."""
@@ -90,17 +97,44 @@ class EmbeddingsEncoder:
         return [np.asarray(vector, dtype=np.float32) for vector in vectors]
 
 
+_BY_SPEC: WeakValueDictionary[int, EmbeddingsEncoder] = WeakValueDictionary()
+"""The encoders that are there, by the specs that they hold: of an encoder a space shows no more than that."""
+
+
+def embeddings_of(space: Space) -> Embeddings | None:
+    """LangChain's embeddings that make a space's vectors of texts; None where others do."""
+    if Modality.TEXT not in space.modalities:
+        return None
+    encoder = _BY_SPEC.get(id(space.spec(Modality.TEXT)))
+    return None if encoder is None else encoder.embeddings
+
+
 class _Listed(Protocol):
     def tolist(self) -> list[float]: ...
 
 
 def identity_of(embeddings: Embeddings) -> str:
     """Name embeddings by their class and the model that they say they are."""
+    inner = getattr(embeddings, "underlying_embeddings", None)
+    if isinstance(inner, Embeddings):  # a cache around others makes the same vectors
+        return identity_of(inner)
     kind = type(embeddings)
-    names = (getattr(embeddings, name, None) for name in _MODEL_NAMES)
+    is_azure = any(one.__name__.startswith("Azure") for one in kind.__mro__)
+    names = (getattr(embeddings, name, None) for name in ((*_DEPLOYED, *_MODEL_NAMES) if is_azure else _MODEL_NAMES))
     model = next((name for name in names if isinstance(name, str) and name), "")
     package = kind.__module__.partition(".")[0]  # where in it a class lies changes from version to version
     return f"langchain:{package}.{kind.__qualname__}" + (f":{model}" if model else "")
+
+
+def _of_a_text(raised: MediaError | ExceptionGroup[Exception], batch: Sequence[Text], start: int) -> Exception:
+    """The error about the first text that cannot be embedded, which names its place; else what was raised."""
+    errors = raised.exceptions if isinstance(raised, ExceptionGroup) else (raised,)
+    for at, text in enumerate(batch):
+        for error in errors:
+            if isinstance(error, MediaError) and error.media is text:
+                reason = error.reason if text.content.strip() else "it is empty; leave it out, or give it words"
+                return MediaError(f"text {start + at}", reason)
+    return raised
 
 
 def _floats(vector: object) -> list[float]:

@@ -20,8 +20,10 @@ from langchain_octant.vectorstore import OctantVectorStore, items_of
 from octant import (
     Collection,
     EncoderSpec,
+    Item,
     Media,
     Modality,
+    OctantError,
     Report,
     Role,
     Schema,
@@ -121,10 +123,16 @@ class LangChainQdrantStore(VectorStore):
         is_of_one_model = False
         for records in self._pages():
             documents, left_out = self._copied(records, carried)
+            items: list[Item] = []
+            for document in documents:
+                try:
+                    items += items_of(target.schema, [document], roots=target.roots)
+                except (OctantError, ValueError) as error:  # old metadata may name media, as octant's do
+                    left_out.append(Skipped(str(document.id), str(error)))
             if documents and not is_of_one_model:
                 self._require_same_model(target, documents[0], carried)
                 is_of_one_model = True
-            report += collection.add(items_of(target.schema, documents))
+            report += collection.add(items)
             report.failed += left_out
         return report
 

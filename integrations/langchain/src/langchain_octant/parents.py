@@ -12,8 +12,10 @@ from langchain_core.documents import Document
 from pydantic import Field
 
 from langchain_octant.blocks import media_in
-from langchain_octant.documents import OCTANT, document_of, document_of_hit, item_of
+from langchain_octant.documents import OCTANT, document_of_hit, item_of, with_score
+from langchain_octant.reading import aby_ids, by_ids, require_words
 from langchain_octant.retriever import Asked, OctantRetriever
+from langchain_octant.vectorstore import embedded
 from octant import Hit, Hits, Item, Origin, Query
 
 __all__ = ["OctantParentRetriever", "family"]
@@ -28,7 +30,8 @@ class OctantParentRetriever(OctantRetriever):
     Originals and children are items of one collection, side by side; there is no second store. Of a family in which
     nobody is the original (a file that octant cut into chunks), the best member comes back in its place, and
     `metadata["octant"]["parent"]` says what it is of. `metadata["score"]` is the score of the best member, and
-    `metadata["octant"]["children"]` names the best ones, with their scores. Filters are asked of the members.
+    `metadata["octant"]["children"]` names the best ones, with their scores. Filters are asked of the members,
+    and of the originals too: one that does not match is not read, and the best member comes back in its place.
     """
 
     parent_key: str = "octant.source"
@@ -43,14 +46,17 @@ class OctantParentRetriever(OctantRetriever):
     def _find(self, query: Query) -> list[Document]:
         if self.collection is None:
             return super()._find(query)  # which says what is missing
+        require_words(query)
         found = self.collection.search(query)
-        return _originals(found, self.collection.get(_keys(found)))
+        return _originals(found, by_ids(self.collection, _keys(found), query.where))
 
     async def _afind(self, query: Query) -> list[Document]:
+        require_words(query)
+        query = await embedded(query, self._schema)
         if self.async_collection is None:
             return await asyncio.to_thread(self._find, query)
         found = await self.async_collection.search(query)
-        return _originals(found, await self.async_collection.get(_keys(found)))
+        return _originals(found, await aby_ids(self.async_collection, _keys(found), query.where))
 
 
 def family(original: Document | Item, children: Sequence[Document | Item], *, roots: Sequence[Path] = ()) -> list[Item]:
@@ -88,20 +94,16 @@ def _keys(found: Hits) -> list[str]:
     return [str(group.key) for group in found.groups]
 
 
-def _originals(found: Hits, items: Sequence[Item]) -> list[Document]:
-    by_id = {item.id: item for item in items}
+def _originals(found: Hits, originals: Sequence[Document]) -> list[Document]:
+    by_id = {str(one.id): one for one in originals}
     return [_original(str(group.key), group.hits, by_id) for group in found.groups]
 
 
-def _original(key: str, hits: Sequence[Hit], items: Mapping[str, Item]) -> Document:
+def _original(key: str, hits: Sequence[Hit], originals: Mapping[str, Document]) -> Document:
     best = hits[0]
-    document = document_of(items[key]) if key in items else document_of_hit(best)
-    own: dict[str, Any] = {**document.metadata.get(OCTANT, {})}
-    if key not in items:
-        own["parent"] = key
-    own["children"] = [{"id": hit.id, "score": float(hit.score)} for hit in hits]
-    return Document(
-        id=document.id,
-        page_content=document.page_content,
-        metadata={**document.metadata, "score": float(best.score), OCTANT: own},
-    )
+    document = originals[key] if key in originals else document_of_hit(best)
+    metadata = with_score(document.metadata, float(best.score))
+    if key not in originals:
+        metadata[OCTANT]["parent"] = key
+    metadata[OCTANT]["children"] = [{"id": hit.id, "score": float(hit.score)} for hit in hits]
+    return Document(id=document.id, page_content=document.page_content, metadata=metadata)

@@ -11,6 +11,7 @@ from langchain_core.documents import BaseDocumentCompressor, Document
 from pydantic import ConfigDict, Field, field_validator
 
 from langchain_octant.blocks import has_words, readable_in
+from langchain_octant.documents import score_of
 from octant import Audio, Composed, Explanation, Hit, Image, Item, LateInteraction, Media, Mmr, Query, Stage, Text, rank
 
 __all__ = ["OctantReranker"]
@@ -27,10 +28,10 @@ class OctantReranker(BaseDocumentCompressor):
     `metadata["octant"]["media"]` names. `Boost` sees the metadata as payload, and `metadata["score"]` as the score: 0
     where there is none.
 
-    A document that was judged has the new score in `metadata["score"]` and what was there in
-    `metadata["octant"]["earlier_score"]`. One that could not be judged stands below these, and keeps its score. What
-    came too late, could not be judged or may not be read is said in `metadata["octant"]["notes"]`. The documents that
-    are given are not changed.
+    A document that was judged has the new score in `metadata["octant"]["score"]` and, unless that is a key of its own,
+    `metadata["score"]`; and what was there in `metadata["octant"]["earlier_score"]`. One that could not be judged
+    stands below these, and keeps its score. What came too late, could not be judged or may not be read is said in
+    `metadata["octant"]["notes"]`. The documents that are given are not changed.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", frozen=True)
@@ -84,10 +85,18 @@ class OctantReranker(BaseDocumentCompressor):
             media["page_content"] = Text(document.page_content)
         found, left = readable_in(document, self.roots) if self.roots else ({}, [])
         metadata = {key: value for key, value in document.metadata.items() if key != "octant"}
-        score = metadata.pop("score", None)
+        score = score_of(document.metadata)
+        if not _has_own_score(document):
+            metadata.pop("score", None)
         known = float(score) if isinstance(score, int | float) else 0.0
         item = Item(document.id or document.page_content or "?", {**media, **found}, metadata)
         return Hit(item, known, metadata, Explanation(known, ())), left
+
+
+def _has_own_score(document: Document) -> bool:
+    """Whether metadata["score"] is the document's own, and no answer's."""
+    given: Any = document.metadata.get("octant")
+    return isinstance(given, Mapping) and bool(cast("Mapping[str, Any]", given).get("own_score"))
 
 
 def _judged(hit: Hit, document: Document, left: Sequence[str], notes: Sequence[str]) -> Document:
@@ -97,9 +106,11 @@ def _judged(hit: Hit, document: Document, left: Sequence[str], notes: Sequence[s
     own.pop("earlier_score", None)
     metadata = dict(document.metadata)
     if hit.explanation is not None and any(stage.score is not None for stage in hit.explanation.stages):
-        if "score" in metadata:
-            own["earlier_score"] = metadata["score"]
-        metadata["score"] = hit.score
+        if (before := score_of(metadata)) is not None:
+            own["earlier_score"] = before
+        own["score"] = hit.score
+        if not _has_own_score(document):
+            metadata["score"] = hit.score
     if said := [*notes, *left]:
         own["notes"] = said
     if own:

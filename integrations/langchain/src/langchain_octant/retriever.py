@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast
 
 from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun, CallbackManagerForRetrieverRun
@@ -18,7 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from langchain_octant.blocks import media_of
 from langchain_octant.documents import document_of_hit
-from langchain_octant.vectorstore import modalities_of
+from langchain_octant.reading import aby_filter, by_filter, is_blank
+from langchain_octant.vectorstore import embedded, modalities_of
 from octant import (
     AsyncCollection,
     Audio,
@@ -32,6 +34,7 @@ from octant import (
     Modality,
     Query,
     Recommend,
+    Schema,
     Text,
 )
 
@@ -45,7 +48,7 @@ QueryInput: TypeAlias = str | Asked | Query | HumanMessage | Mapping[str, Any] |
 class _Search(BaseModel):
     """Where to look and how: what both retrievers are made of."""
 
-    model_config = ConfigDict(arbitrary_types_allowed=True)
+    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
 
     collection: Collection | None = Field(default=None, exclude=True, repr=False)
     """Asked by `invoke`; by `ainvoke` too, in a thread, where there is no `async_collection`."""
@@ -102,19 +105,29 @@ class _Search(BaseModel):
             raise NotImplementedError(
                 "this retriever holds an AsyncCollection alone: await ainvoke(...), or give collection=octant.open(...)"
             )
+        if is_blank(query):
+            return by_filter(self.collection, query)
         return self._documents(self.collection.search(query))
 
     async def _afind(self, query: Query) -> list[Document]:
+        if not is_blank(query):
+            query = await embedded(query, self._schema)
         if self.async_collection is None:
             return await asyncio.to_thread(self._find, query)
+        if is_blank(query):
+            return await aby_filter(self.async_collection, query)
         return self._documents(await self.async_collection.search(query))
 
     def _documents(self, hits: Sequence[Hit]) -> list[Document]:
         return [document_of_hit(hit, explain=hit.explanation is not None) for hit in hits]
 
+    @property
+    def _schema(self) -> Schema:
+        held = self.async_collection if self.collection is None else self.collection
+        return cast("Collection | AsyncCollection", held).schema  # one is there: `_can_be_asked`
+
     def _tracing(self) -> LangSmithRetrieverParams:
-        collection = self.async_collection if self.collection is None else self.collection
-        fields = () if collection is None else collection.schema.fields.values()
+        fields = self._schema.fields.values()
         asked = {f.space.identity(Modality.TEXT) for f in fields if Modality.TEXT in f.answers}
         return LangSmithRetrieverParams(
             ls_retriever_name="octant",
@@ -127,8 +140,12 @@ class _Search(BaseModel):
 class OctantRetriever(_Search, BaseRetriever):
     """Find documents for a text: of any modality, over one field or several, fused and reranked by octant.
 
-    `invoke(query, k=..., filter=...)` overrides both for one call. Documents carry metadata["score"].
+    `invoke(query, k=..., filter=...)` overrides both for one call. Documents carry metadata["score"]; where they have
+    such a key of their own, the score is in metadata["octant"]["score"] alone, as it always is. A query without words,
+    as structured queries can be, finds what the filter matches, unscored.
     """
+
+    model_config = ConfigDict(extra="forbid")  # a filter that is misspelt would find everybody's documents
 
     def _get_relevant_documents(
         self,
@@ -164,6 +181,8 @@ class OctantMultimodalRetriever(_Search, RunnableSerializable[QueryInput, list[D
     looked at then. Callbacks are those of a retriever, and see the question in words: no pixels, samples or bytes.
     A chain in front of it hands its own callbacks what it was given itself.
     """
+
+    model_config = ConfigDict(extra="forbid")
 
     tags: list[str] | None = None
     """Tags of every run, for callbacks."""
@@ -284,6 +303,8 @@ def described(given: object) -> str:
             return described(given.content)
         case Mapping():
             return _block_in_words(cast("Mapping[str, Any]", given))
+        case Image() | Audio() if isinstance(given.source, Path):
+            return repr(given).replace(repr(str(given.source)), repr(given.source.name), 1)
         case Image() | Audio() | ById():
             return repr(given)
         case Recommend():

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -12,12 +13,14 @@ from uuid import uuid4
 from langchain_core.documents import Document
 from langchain_core.embeddings import Embeddings
 from langchain_core.vectorstores import VectorStore
+from qdrant_client import models
 from qdrant_client.models import Distance
 
 import octant
 from langchain_octant.blocks import media_in
 from langchain_octant.documents import document_of, item_of
-from langchain_octant.embeddings import EmbeddingsEncoder, OctantEmbeddings
+from langchain_octant.embeddings import EmbeddingsEncoder, OctantEmbeddings, embeddings_of
+from langchain_octant.reading import aby_filter, aby_ids, by_filter, by_ids, is_blank, require_words
 from octant import (
     AsyncCollection,
     Audio,
@@ -31,20 +34,23 @@ from octant import (
     Mmr,
     Modality,
     OctantError,
+    Origin,
     Query,
     Report,
     Schema,
     Space,
     Stage,
     Text,
+    filter_of,
 )
 
-__all__ = ["OctantVectorStore", "items_of", "modalities_of", "schema_of"]
+__all__ = ["OctantVectorStore", "embedded", "items_of", "modalities_of", "schema_of"]
 
 S = TypeVar("S", bound="OctantVectorStore")
 Scored = list[tuple[Document, float]]
 
-_PAGE = 1000
+_MADE = ["octant.id", "octant.source", "octant.stamp", "octant.parts"]
+"""The payload keys that say where an item is from."""
 
 
 class OctantVectorStore(VectorStore):
@@ -93,13 +99,15 @@ class OctantVectorStore(VectorStore):
         path: Path | str | None = None,
         url: str | None = None,
         api_key: str | None = None,
+        identity: str | None = None,
     ) -> S:
         """Open a collection of texts that LangChain's embeddings embed; create it where it does not exist.
 
-        `path` is a directory (the default is octant's own), `url` a Qdrant server. Raises octant.SchemaMismatch where
-        the collection was built with other embeddings.
+        `path` is a directory (the default is octant's own), `url` a Qdrant server, `identity` the name of the model
+        where its class does not tell it. Raises octant.SchemaMismatch where the collection was built with other
+        embeddings.
         """
-        schema = schema_of(embedding)
+        schema = schema_of(embedding, identity)
         return cls(octant.open(collection_name, schema=schema, path=path, url=url, api_key=api_key))
 
     @classmethod
@@ -111,9 +119,10 @@ class OctantVectorStore(VectorStore):
         path: Path | str | None = None,
         url: str | None = None,
         api_key: str | None = None,
+        identity: str | None = None,
     ) -> S:
         """Open the same for asyncio: the store's asynchronous methods are native, and it has no others."""
-        schema = await asyncio.to_thread(schema_of, embedding)
+        schema = await asyncio.to_thread(schema_of, embedding, identity)
         collection = await octant.open_async(collection_name, schema=schema, path=path, url=url, api_key=api_key)
         return cls(async_collection=collection)
 
@@ -129,11 +138,14 @@ class OctantVectorStore(VectorStore):
         path: Path | str | None = None,
         url: str | None = None,
         api_key: str | None = None,
+        identity: str | None = None,
         **kwargs: Any,
     ) -> S:
         """Open a collection as `open` does, and add texts to it."""
         _refuse(kwargs)
-        store = cls.open(embedding, collection_name=collection_name, path=path, url=url, api_key=api_key)
+        store = cls.open(
+            embedding, collection_name=collection_name, path=path, url=url, api_key=api_key, identity=identity
+        )
         store.add_texts(texts, metadatas, ids=ids)
         return store
 
@@ -149,11 +161,14 @@ class OctantVectorStore(VectorStore):
         path: Path | str | None = None,
         url: str | None = None,
         api_key: str | None = None,
+        identity: str | None = None,
         **kwargs: Any,
     ) -> S:
         """Open a collection as `aopen` does, and add texts to it."""
         _refuse(kwargs)
-        store = await cls.aopen(embedding, collection_name=collection_name, path=path, url=url, api_key=api_key)
+        store = await cls.aopen(
+            embedding, collection_name=collection_name, path=path, url=url, api_key=api_key, identity=identity
+        )
         await store.aadd_texts(texts, metadatas, ids=ids)
         return store
 
@@ -198,12 +213,21 @@ class OctantVectorStore(VectorStore):
     ) -> list[str]:
         """Add documents, or replace those of the same ids; return the ids: `ids`, else their own, else new ones.
 
+        What is replaced stays with its file or its family, and its siblings as they are.
         `batch_size` is how many are embedded at once. Raises OctantError, with the reasons, where one cannot be stored;
         the others are stored then.
         """
         _refuse(kwargs)
+        collection = self._sync
         items = items_of(self.schema, documents, ids, roots=self.roots)
-        _require_stored(self._sync.add(items, batch_size=batch_size))
+        if not items:
+            return []
+        own = filter_of(octant.ids(*(item.id for item in items)))
+        there, _ = collection.client.scroll(collection.name, own, limit=len(items), with_payload=_MADE)
+        report = collection.add(_aside(items, there), batch_size=batch_size)
+        for origin, selected in _belonging(there):
+            collection.client.set_payload(collection.name, origin, selected, key="octant")
+        _require_stored(report)
         return [item.id for item in items]
 
     async def aadd_documents(
@@ -218,8 +242,16 @@ class OctantVectorStore(VectorStore):
         if self.async_collection is None:
             return await asyncio.to_thread(self.add_documents, documents, ids=ids, batch_size=batch_size, **kwargs)
         _refuse(kwargs)
+        collection = self.async_collection
         items = items_of(self.schema, documents, ids, roots=self.roots)
-        _require_stored(await self.async_collection.add(items, batch_size=batch_size))
+        if not items:
+            return []
+        own = filter_of(octant.ids(*(item.id for item in items)))
+        there, _ = await collection.client.scroll(collection.name, own, limit=len(items), with_payload=_MADE)
+        report = await collection.add(_aside(items, there), batch_size=batch_size)
+        for origin, selected in _belonging(there):
+            await collection.client.set_payload(collection.name, origin, selected, key="octant")
+        _require_stored(report)
         return [item.id for item in items]
 
     def add_images(
@@ -282,13 +314,13 @@ class OctantVectorStore(VectorStore):
 
     def get_by_ids(self, ids: Sequence[str], /) -> list[Document]:
         """Read documents by their ids, in the order of these; an id that is not there is left out."""
-        return _in_order(self._sync.get(ids), ids)
+        return by_ids(self._sync, ids)
 
     async def aget_by_ids(self, ids: Sequence[str], /) -> list[Document]:
         """Read documents by their ids, in the order of these; an id that is not there is left out."""
         if self.async_collection is None:
             return await asyncio.to_thread(self.get_by_ids, ids)
-        return _in_order(await self.async_collection.get(ids), ids)
+        return await aby_ids(self.async_collection, ids)
 
     def delete(self, ids: list[str] | None = None, **kwargs: Any) -> bool:
         """Delete documents by their ids, or all that the collection holds where `ids` is None. True once it is done."""
@@ -296,9 +328,7 @@ class OctantVectorStore(VectorStore):
         if ids is not None:
             self._sync.delete(ids)
             return True
-        collection = self._sync
-        while records := collection.client.scroll(collection.name, limit=_PAGE, with_payload=["octant.id"])[0]:
-            collection.delete(_ids_of(records))
+        self._sync.delete(where=models.Filter())
         return True
 
     async def adelete(self, ids: list[str] | None = None, **kwargs: Any) -> bool:
@@ -306,23 +336,29 @@ class OctantVectorStore(VectorStore):
         if self.async_collection is None:
             return await asyncio.to_thread(self.delete, ids, **kwargs)
         _refuse(kwargs)
-        collection = self.async_collection
         if ids is not None:
-            await collection.delete(ids)
+            await self.async_collection.delete(ids)
             return True
-        while records := (await collection.client.scroll(collection.name, limit=_PAGE, with_payload=["octant.id"]))[0]:
-            await collection.delete(_ids_of(records))
+        await self.async_collection.delete(where=models.Filter())
         return True
 
     # searching
 
     def similarity_search(self, query: str, k: int = 4, *, filter: Any = None, **kwargs: Any) -> list[Document]:
-        """Find the k documents that are most like a text."""
-        return _without_scores(self.similarity_search_with_score(query, k, filter=filter, **kwargs))
+        """Find the k documents that are most like a text; of a text without words, k that the filter matches."""
+        _refuse(kwargs)
+        asked = self._by_text(query, k, filter)
+        return by_filter(self._sync, asked) if is_blank(asked) else _without_scores(self._find(asked))
 
     async def asimilarity_search(self, query: str, k: int = 4, *, filter: Any = None, **kwargs: Any) -> list[Document]:
-        """Find the k documents that are most like a text."""
-        return _without_scores(await self.asimilarity_search_with_score(query, k, filter=filter, **kwargs))
+        """Find the k documents that are most like a text; of a text without words, k that the filter matches."""
+        _refuse(kwargs)
+        asked = self._by_text(query, k, filter)
+        if not is_blank(asked):
+            return _without_scores(await self._afind(asked))
+        if self.async_collection is None:
+            return await asyncio.to_thread(by_filter, self._sync, asked)
+        return await aby_filter(self.async_collection, asked)
 
     def similarity_search_with_score(self, query: str, k: int = 4, *, filter: Any = None, **kwargs: Any) -> Scored:
         """Find the k documents that are most like a text, with their scores: higher is better.
@@ -467,17 +503,40 @@ class OctantVectorStore(VectorStore):
         return self.collection
 
     def _find(self, query: Query) -> Scored:
+        require_words(query)
         return _scored(self._sync.search(query))
 
     async def _afind(self, query: Query) -> Scored:
+        require_words(query)
+        query = await embedded(query, self.schema)
         if self.async_collection is None:
             return await asyncio.to_thread(self._find, query)
         return _scored(await self.async_collection.search(query))
 
 
-def schema_of(embedding: Embeddings) -> Schema:
-    """The schema of a collection of texts that LangChain's embeddings embed: one field, "text", compared by cosine."""
-    return Schema(Field("text", Space("text", EmbeddingsEncoder(embedding)), Modality.TEXT))
+def schema_of(embedding: Embeddings, identity: str | None = None) -> Schema:
+    """The schema of a collection of texts that LangChain's embeddings embed: one field, "text", compared by cosine.
+
+    `identity` names the model where its class does not: a collection is not opened with another one.
+    """
+    return Schema(Field("text", Space("text", EmbeddingsEncoder(embedding, identity)), Modality.TEXT))
+
+
+async def embedded(query: Query, schema: Schema) -> Query:
+    """The same question as a vector, where one field answers a text and LangChain's embeddings make its vectors.
+
+    They are awaited here, as many at once as there are callers; in octant's own thread they would queue.
+    """
+    name = query.fields[0] if len(query.fields) == 1 else None if query.fields else _only_field(schema, query.into)
+    if name is None or name not in schema.fields or not isinstance(query.like, Text):
+        return query
+    # another reranker reads the question itself
+    if any(not isinstance(stage.reranker, Mmr) for stage in query.rerank):
+        return query
+    embeddings = embeddings_of(schema.fields[name].space)
+    if embeddings is None:
+        return query
+    return replace(query, like=ByVector(await embeddings.aembed_query(query.like.content)), fields=(name,))
 
 
 def items_of(
@@ -595,6 +654,38 @@ def _uri(medium: Image | Audio) -> str | None:
     return medium.source.absolute().as_uri() if isinstance(medium.source, Path) and part is None else None
 
 
+def _from_elsewhere(there: Sequence[models.Record]) -> dict[str, dict[str, Any]]:
+    """Where stored items are from, by their ids, as far as that is more than the item itself: a file, a family."""
+    made: list[dict[str, Any]] = [(record.payload or {}).get("octant", {}) for record in there]
+    keys: list[str] = ["source", "stamp", "parts"]
+    origins = {one["id"]: {key: one[key] for key in keys if key in one} for one in made if "id" in one}
+    return {id: one for id, one in origins.items() if one != {"source": id, "parts": 1}}
+
+
+def _aside(items: Sequence[Item], there: Sequence[models.Record]) -> list[Item]:
+    """Items that replace a part of something, as sources of their own: else octant would take them for all of it.
+
+    They are called so that whoever reads that source next knows them for a part of it, if `_belonging` never comes.
+    """
+    origins = _from_elsewhere(there)
+    return [
+        replace(item, origin=Origin(f"{origins[item.id]['source']}#{item.id}")) if item.id in origins else item
+        for item in items
+    ]
+
+
+def _belonging(there: Sequence[models.Record]) -> Iterator[tuple[dict[str, Any], models.FilterSelector]]:
+    """What to note again of the items of each source, and of which."""
+    members: dict[str, list[str]] = {}
+    origins = _from_elsewhere(there)
+    for id, origin in origins.items():
+        members.setdefault(repr(sorted(origin.items())), []).append(id)
+    for ids in members.values():
+        own = filter_of(octant.ids(*ids))
+        if own is not None:
+            yield origins[ids[0]], models.FilterSelector(filter=own)
+
+
 def _require_stored(report: Report) -> None:
     if report.failed:
         reasons = "".join(f"\n  {one.source}: {one.reason}" for one in report.failed)
@@ -608,15 +699,6 @@ def _scored(hits: Sequence[Hit]) -> Scored:
 
 def _without_scores(scored: Scored) -> list[Document]:
     return [document for document, _ in scored]
-
-
-def _in_order(items: Sequence[Item], ids: Sequence[str]) -> list[Document]:
-    found = {item.id: item for item in items}
-    return [document_of(found[one]) for one in dict.fromkeys(ids) if one in found]
-
-
-def _ids_of(records: Sequence[Any]) -> list[str]:
-    return [record.payload["octant"]["id"] for record in records]
 
 
 def _refuse(kwargs: Mapping[str, Any]) -> None:
