@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import numpy as np
@@ -156,7 +156,39 @@ def test_a_vector_that_does_not_fit_is_told_by_item(
     assert report.added == 4
 
 
-@pytest.mark.parametrize("vectors", [{"embedding": "abc"}, {"embedding": [[1], [1, 2]]}, [1, 2]])
+@pytest.mark.parametrize(
+    ("vector", "reason"),
+    [
+        (Sparse((-1,), (1.0,)), "has the index -1; indices are whole numbers, from 0 to 4,294,967,295"),
+        (Sparse((2**32,), (1.0,)), "has the index 4294967296"),
+        (Sparse((2**33,), (1.0,)), "has the index 8589934592"),
+        (Sparse(cast("Any", (1.5,)), (1.0,)), "has the index 1.5"),
+        (Sparse(cast("Any", ("x",)), (1.0,)), "has the index 'x'"),
+        (Sparse(cast("Any", (True,)), (1.0,)), "has the index True"),
+        (Sparse((1,), cast("Any", ("x",))), "has the value 'x', no number"),
+        (Sparse((1,), cast("Any", (1 + 2j,))), "has the value .*2j"),
+        (Sparse((1,), cast("Any", (None,))), "has the value None"),
+        (Sparse((1, 2), (1.0, float("nan"))), "is not finite"),
+        (Sparse((1,), (1e300,)), "is not finite"),
+    ],
+)
+def test_a_sparse_vector_that_does_not_fit_is_told_by_item(tmp_path: Path, vector: Sparse, reason: str) -> None:
+    with octant.open("x", path=tmp_path, schema=Schema(given("terms", None, Kind.SPARSE)), worker=False) as kinds:
+        report = kinds.add([Item("wrong", {}, vectors={"terms": vector}), Item("b", {}, vectors={"terms": LARGEST})])
+        assert (report.added, [one.source for one in report.failed]) == (1, ["wrong"])
+        with pytest.raises(ItemError, match=f"item 'wrong'.*{reason}"):
+            kinds.schema.check(Item("wrong", {}, vectors={"terms": vector}))
+        [item] = kinds.get(["b"], vectors=True)
+        assert item.vectors["terms"] == LARGEST
+
+
+LARGEST = Sparse((0, 2**32 - 1), (1.0, 2.0))
+"""With the greatest index that there is."""
+
+
+@pytest.mark.parametrize(
+    "vectors", [{"embedding": "abc"}, {"embedding": [[1], [1, 2]]}, [1, 2], {"embedding": np.array([1 + 2j, 0, 0])}]
+)
 def test_what_is_no_vector_is_a_type_error(vectors: Any) -> None:
     with pytest.raises(TypeError, match="item 'x'"):
         Item("x", {}, vectors=vectors)

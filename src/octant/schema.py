@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from numbers import Integral, Real
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -97,7 +98,7 @@ class Field:
         wanted = "a sparse vector" if self.space.dim is None else f"one of {rows} with dim = {self.space.dim}"
         if isinstance(vector, Sparse):
             fits, has = self.space.dim is None, "a sparse vector"
-            finite = bool(np.isfinite(vector.values).all())
+            finite = not fits or _is_finite(item.id, self.name, vector)
         else:
             fits = vector.ndim == 1 + self.is_multivector and vector.size > 0 and vector.shape[-1] == self.space.dim
             has, finite = f"one of {list(vector.shape)}", bool(np.isfinite(vector).all())
@@ -127,6 +128,22 @@ class Field:
             f"{self.name!r} holds one; add them as items of their own, or use a schema whose fields name them "
             "(Field(of=...)) or take several (Field(several=Several.MULTIVECTOR or Several.LINKED))",
         )
+
+
+def _is_finite(item: str, field: str, vector: Sparse) -> bool:
+    """Whether the values of a sparse vector are finite. ItemError where they or its indices are none.
+
+    `Sparse` takes what it is given, and stores differ in what they make of it: half an index, or the word of a number.
+    """
+    for index in cast("Sequence[object]", vector.indices):
+        if not isinstance(index, Integral) or isinstance(index, bool) or not 0 <= int(index) < 1 << 32:
+            why = f"has the index {index!r}; indices are whole numbers, from 0 to {(1 << 32) - 1:,}"
+            raise ItemError(item, f"the vector that it brings for field {field!r} {why}")
+    for value in cast("Sequence[object]", vector.values):
+        if not isinstance(value, Real) or isinstance(value, bool):
+            raise ItemError(item, f"the vector that it brings for field {field!r} has the value {value!r}, no number")
+    with np.errstate(over="ignore"):  # what is too large for float32 is not finite in a store
+        return bool(np.isfinite(np.array(vector.values, np.float32)).all())
 
 
 @dataclass(frozen=True, slots=True)

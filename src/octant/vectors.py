@@ -48,6 +48,8 @@ def as_vectors(given: Mapping[str, Vector | Sequence[float]], whose: str) -> dic
             made[name] = vector
             continue
         try:
+            if np.iscomplexobj(vector):
+                raise TypeError("complex numbers, whose imaginary parts would be lost")
             with np.errstate(over="ignore"):  # what is too large for float32 is told as not finite, by its item
                 made[name] = np.array(vector, dtype=np.float32)
         except (TypeError, ValueError) as error:

@@ -19,7 +19,7 @@ import soundfile
 
 from octant.backends.api import cohere, gemini, jina, nvidia, openai
 from octant.backends.api.openai import CompatibleOptions
-from octant.backends.api.service import ApiOptions, OwnServerOptions, Waits
+from octant.backends.api.service import OwnServerOptions, Waits
 from octant.vectors import Array
 
 KEY = "sk-thisIsTheSecret123"
@@ -242,7 +242,7 @@ class Provider:
     """Texts that a request may have."""
     path: str
     header: str = "Authorization"
-    options: type[ApiOptions] = ApiOptions
+    options: type[OwnServerOptions] = OwnServerOptions
     says: Callable[[str], Any] = lambda message: {"error": {"message": message}}
     """An error in the provider's format."""
 
@@ -253,7 +253,7 @@ class Provider:
 
     @property
     def extra(self) -> dict[str, Any]:
-        own = {"key_env": self.variable} if issubclass(self.options, OwnServerOptions) else {}
+        own = {"key_env": self.variable}  # a provider's key goes to its own address alone
         return {**own, "shorten": True} if self.options is CompatibleOptions else own
 
 
@@ -295,7 +295,6 @@ PROVIDERS = {
         _openai_rows,
         50,
         "/embeddings",
-        options=OwnServerOptions,
         says=lambda message: {"detail": message},
     ),
     "gemini": Provider(

@@ -13,7 +13,7 @@ from PIL import Image as Pictures
 from pydantic import SecretStr
 
 from octant.backends.api.cohere import FAMILY, load
-from octant.backends.api.service import ApiOptions
+from octant.backends.api.service import OwnServerOptions
 from octant.encoding import Role
 from octant.errors import EncoderError, ServiceError
 from octant.media import Image, Modality, Text
@@ -31,7 +31,7 @@ def server() -> Iterator[Server]:
 
 
 def cohere(server: Server, model: str = "embed-v4.0", **options: Any) -> dict[Modality, Any]:
-    made = load(model, ApiOptions.model_validate({"url": server.url, "dim": DIM, **options}), key=SecretStr(KEY))
+    made = load(model, OwnServerOptions.model_validate({"url": server.url, "dim": DIM, **options}), key=SecretStr(KEY))
     return {one.spec.modality: one for one in made}
 
 
@@ -117,7 +117,7 @@ def test_dimensions_of_models(server: Server) -> None:
 def test_the_real_service() -> None:
     if not os.environ.get("CO_API_KEY"):
         pytest.skip("set CO_API_KEY")
-    encoders = {one.spec.modality: one for one in load("embed-v4.0", ApiOptions(dim=256))}
+    encoders = {one.spec.modality: one for one in load("embed-v4.0", OwnServerOptions(dim=256))}
     red = Image(Pictures.new("RGB", (64, 64), "red"))
     (text,) = stack(encoders[Modality.TEXT].encode([Text("a red square")], Role.QUERY))
     (image,) = stack(encoders[Modality.IMAGE].encode([red], Role.DOCUMENT))

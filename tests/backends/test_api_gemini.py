@@ -14,7 +14,7 @@ from PIL import Image as Pictures
 from pydantic import SecretStr
 
 from octant.backends.api.gemini import FAMILY, load
-from octant.backends.api.service import ApiOptions
+from octant.backends.api.service import OwnServerOptions
 from octant.encoding import Role
 from octant.errors import MediaError, ServiceError
 from octant.media import Audio, Image, Modality, Text
@@ -32,7 +32,10 @@ def server() -> Iterator[Server]:
 def gemini(server: Server, model: str = "gemini-embedding-2", **options: Any) -> dict[Modality, Any]:
     waits = options.pop("waits", None)
     made = load(
-        model, ApiOptions.model_validate({"url": server.url, "dim": DIM, **options}), key=SecretStr(KEY), waits=waits
+        model,
+        OwnServerOptions.model_validate({"url": server.url, "dim": DIM, **options}),
+        key=SecretStr(KEY),
+        waits=waits,
     )
     return {one.spec.modality: one for one in made}
 
@@ -144,7 +147,7 @@ def test_googles_own_way_to_refuse_a_key(server: Server) -> None:
     message = "API key not valid. Please pass a valid API key."
     server.always = Reply(400, {"error": {"code": 400, "message": message, "status": "INVALID_ARGUMENT"}})
     with pytest.raises(ServiceError, match=r"refuses the key \(HTTP 400.*set GEMINI_API_KEY"):
-        gemini(server)[Modality.TEXT].encode([Text("a")], Role.QUERY)
+        gemini(server, key_env="GEMINI_API_KEY")[Modality.TEXT].encode([Text("a")], Role.QUERY)
 
 
 def test_dimensions_of_models(server: Server) -> None:
@@ -163,7 +166,7 @@ def test_dimensions_of_models(server: Server) -> None:
 def test_the_real_service() -> None:
     if not os.environ.get("GEMINI_API_KEY"):
         pytest.skip("set GEMINI_API_KEY")
-    encoders = {one.spec.modality: one for one in load("gemini-embedding-2", ApiOptions(dim=768))}
+    encoders = {one.spec.modality: one for one in load("gemini-embedding-2", OwnServerOptions(dim=768))}
     red = Image(Pictures.new("RGB", (64, 64), "red"))
     (text,) = stack(encoders[Modality.TEXT].encode([Text("a red square")], Role.QUERY))
     (image,) = stack(encoders[Modality.IMAGE].encode([red], Role.DOCUMENT))

@@ -12,7 +12,7 @@ from api_server import DIM, KEY, FakeTime, Reply, Server, serving, speak_openai,
 from pydantic import SecretStr
 
 from octant.backends.api.openai import COMPATIBLE, OPENAI, CompatibleOptions, load, load_compatible
-from octant.backends.api.service import ApiOptions
+from octant.backends.api.service import OwnServerOptions
 from octant.encoding import Role
 from octant.errors import EncoderError, ServiceError
 from octant.media import Text
@@ -33,7 +33,7 @@ def of(*words: str) -> list[Text]:
 
 def openai(server: Server, model: str = "text-embedding-3-small", **options: Any) -> Any:
     waits = options.pop("waits", None)
-    return load(model, ApiOptions(url=server.url, **options), key=SecretStr(KEY), waits=waits)[0]
+    return load(model, OwnServerOptions(url=server.url, **options), key=SecretStr(KEY), waits=waits)[0]
 
 
 def compatible(server: Server, **options: Any) -> Any:
@@ -188,7 +188,7 @@ def test_long_texts_are_read_in_windows_of_512(server: Server) -> None:
 def test_the_real_service() -> None:
     if not os.environ.get("OPENAI_API_KEY"):
         pytest.skip("set OPENAI_API_KEY")
-    (encoder,) = load("text-embedding-3-small", ApiOptions(dim=256))
+    (encoder,) = load("text-embedding-3-small", OwnServerOptions(dim=256))
     cat, kitten, tax = stack(encoder.encode(of("a cat", "a kitten", "tax law"), Role.DOCUMENT))
     assert cat.shape == (256,)
     assert cat @ kitten > cat @ tax

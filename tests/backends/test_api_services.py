@@ -401,6 +401,30 @@ def test_without_a_key_its_variable_is_named(
         texts_encoder(provider, server)
 
 
+def test_the_key_of_a_provider_goes_nowhere_else(provider: Provider, server: Server) -> None:
+    if provider.service in ("Cohere", "Gemini", "Jina"):  # they have no server without a key
+        with pytest.raises(ServiceError, match="key_env="):
+            provider.load(provider.model, provider.options(url=server.url, dim=DIM))
+        assert server.requests == []
+    else:
+        (encoder,) = provider.load(provider.model, provider.options(url=server.url, dim=DIM))
+        encoder.encode(of("a"), Role.DOCUMENT)
+        assert KEY not in str(server.requests[0].headers)
+    (named, *_) = provider.load(provider.model, provider.options(url=server.url, dim=DIM, key_env=provider.variable))
+    named.encode(of("a"), Role.DOCUMENT)
+    assert KEY in str(server.requests[-1].headers)
+
+
+@pytest.mark.parametrize("name", ["cohere", "gemini", "jina", "nvidia", "openai"])
+def test_at_its_own_address_a_provider_has_its_key(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = PROVIDERS[name]
+    monkeypatch.delenv(one.variable, raising=False)
+    with pytest.raises(ServiceError, match=f"set {one.variable}"):
+        one.load(one.model, one.options(dim=DIM))
+    monkeypatch.setenv(one.variable, KEY)
+    assert one.load(one.model, one.options(dim=DIM))
+
+
 def test_a_key_may_be_given_and_ends_where_it_ends(
     provider: Provider, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny_text import LONG, RAGGED, SHAPE, Listener, altered, digest, encoded, seeded, texts, tokenizer, unit
+from tiny_clap import tiny_clap
+from tiny_text import LONG, RAGGED, SHAPE, Listener, altered, bert, digest, encoded, seeded, texts, tokenizer, unit
 
 from octant.backends.bge_m3 import FAMILY, BgeM3, BgeM3Options
 from octant.encoding import Role
@@ -197,6 +198,14 @@ def test_a_text_is_but_a_text(folder: Path, tmp_path: Path) -> None:
     assert len(encoded(loaded(folder), [listener.url, str(folder)])) == 2
     listener.close()
     assert listener.asked == []
+
+
+@pytest.mark.parametrize("output", ["dense", "sparse"])
+def test_another_architecture_is_refused(tmp_path: Path, output: str) -> None:
+    with pytest.raises(EncoderError, match="is a clap model, and BGE-M3 an xlm-roberta"):
+        loaded(tiny_clap(tmp_path / "clap", fused=False), output=output)
+    with pytest.raises(EncoderError, match="is a bert model, and BGE-M3 an xlm-roberta"):
+        loaded(bert(tmp_path / "bert"), output=output)
 
 
 def test_names_that_are_nothing_are_told(tmp_path: Path) -> None:

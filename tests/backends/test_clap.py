@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import shutil
 import subprocess
 import sys
@@ -224,6 +225,17 @@ def test_identity_is_of_weights_and_settings_and_not_of_the_place(
     other = FAMILY.load(str(moved), FAMILY.options())
     assert of(Modality.AUDIO, other).spec != of(Modality.AUDIO, encoders).spec
     assert of(Modality.TEXT, other).spec == of(Modality.TEXT, encoders).spec
+
+
+def test_what_octant_does_not_know_of_a_config_counts_as_well(
+    folder: Path, encoders: Sequence[Encoder[Any]], tmp_path: Path
+) -> None:
+    other = shutil.copytree(folder, tmp_path / "tiny-clap")
+    config = json.loads((other / "config.json").read_text())
+    config["audio_config"]["later_switch"] = config["text_config"]["later_switch"] = True
+    (other / "config.json").write_text(json.dumps(config))
+    found = FAMILY.load(str(other), FAMILY.options())
+    assert not {e.spec.identity for e in found} & {e.spec.identity for e in encoders}
 
 
 def test_several_threads_at_once(sounds: Encoder[Any]) -> None:

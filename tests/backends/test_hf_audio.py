@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -249,6 +250,15 @@ def test_identity_is_not_of_the_place(folder: Path, sounds: Encoder[Any], tmp_pa
     moved = tmp_path / folder.name
     shutil.copytree(folder, moved)
     assert FAMILY.load(str(moved), FAMILY.options())[0].spec == sounds.spec
+
+
+def test_what_octant_does_not_know_of_a_config_counts_as_well(
+    folder: Path, sounds: Encoder[Any], tmp_path: Path
+) -> None:
+    other = shutil.copytree(folder, tmp_path / folder.name)
+    config = json.loads((other / "config.json").read_text())
+    (other / "config.json").write_text(json.dumps(config | {"later_switch": True}))
+    assert FAMILY.load(str(other), FAMILY.options())[0].spec.identity != sounds.spec.identity
 
 
 def test_what_is_no_model_of_sounds_is_refused(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 from collections.abc import Callable
 from functools import partial
@@ -200,6 +201,35 @@ def test_other_architectures_are_refused(tmp_path: Path) -> None:
         HfClip(str(tiny_images.make(tmp_path / "resnet", "resnet")))
     with pytest.raises(EncoderError, match="cannot be loaded"):
         HfClip(str(tmp_path))
+
+
+def test_what_weights_do_not_show_counts_as_well(
+    made: Callable[[str], Path], loaded: Callable[[str], HfClip], tmp_path: Path
+) -> None:
+    other = shutil.copytree(made("align"), tmp_path / "tiny")
+    config = json.loads((other / "config.json").read_text())
+    config["vision_config"]["batch_norm_eps"] = 0.5
+    (other / "config.json").write_text(json.dumps(config))
+    changed, image = HfClip(str(other)), [Image(photo(40, 40))]
+    vectors = [first(one.image.encode(image, Role.QUERY)) for one in (loaded("align"), changed)]
+    assert np.abs(vectors[0] - vectors[1]).max() > 1e-4
+    assert changed.image.spec.identity != loaded("align").image.spec.identity
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_text_is_read_behind_a_mark_in_it(
+    made: Callable[[str], Path], loaded: Callable[[str], HfClip], kind: str
+) -> None:
+    """Its end token, written out, is words: some models would see nothing behind it."""
+    tokenizer: Any = library("transformers").AutoTokenizer.from_pretrained(made(kind))
+    mark: str = tokenizer.eos_token or tokenizer.sep_token
+    read = loaded(kind).text
+    contents = [f"a cat {mark}", f"a cat {mark} dog", f"a cat {mark[0]} {mark[1:]} dog"]
+    end, found, words = rows(read.encode(texts(contents), Role.QUERY))
+    assert np.abs(found - end).max() > 1e-3
+    np.testing.assert_allclose(found, words, atol=1e-6)
+    windows = [read.encode([Text(f"cat{mark} " * 20 + last)], Role.DOCUMENT)[0] for last in ("sun", "moonlight")]
+    assert np.abs(np.asarray(windows[0]) - windows[1]).max() > 1e-3
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 import subprocess
 import sys
@@ -140,6 +141,28 @@ def test_the_same_weights_elsewhere_are_the_same_encoder(
     np.testing.assert_array_equal(
         loaded(kind).encode([image], Role.QUERY)[0], elsewhere.encode([image], Role.DOCUMENT)[0]
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "value"),
+    [
+        ("swinv2", "pretrained_window_sizes", [8, 8]),
+        ("mobilenet_v2", "output_stride", 8),
+        ("mobilenet_v2", "tf_padding", False),
+        ("bottleneck", "downsample_in_bottleneck", True),
+    ],
+)
+def test_what_weights_do_not_show_counts_as_well(
+    made: Callable[[str], Path], tmp_path: Path, kind: str, key: str, value: Any
+) -> None:
+    other = shutil.copytree(made(kind), tmp_path / "tiny")
+    config = json.loads((other / "config.json").read_text())
+    assert config[key] != value
+    (other / "config.json").write_text(json.dumps(config | {key: value}))
+    first_, second = HfImage(str(made(kind))), HfImage(str(other))
+    image = Image(photo(64, 64))
+    assert np.abs(first(first_.encode([image], Role.QUERY)) - first(second.encode([image], Role.QUERY))).max() > 1e-4
+    assert first_.spec.identity != second.spec.identity
 
 
 @pytest.mark.parametrize(

@@ -259,6 +259,8 @@ def test_names_that_are_nothing_are_told(tmp_path: Path) -> None:
         loaded(tmp_path / "empty")
     with pytest.raises(EncoderError, match="cannot run on device 'abacus'"):
         HfText(bert(tmp_path / "bert"), HfTextOptions(device="abacus"))
+    with pytest.raises(EncoderError, match="on device 'meta', which computes nothing"):
+        HfText(tmp_path / "bert", HfTextOptions(device="meta"))
 
 
 def test_a_prompt_must_leave_room(folder: Path) -> None:

@@ -182,6 +182,15 @@ def test_weights_must_be_whole(folder: Path, tmp_path: Path, model: str) -> None
         loaded(extra)
 
 
+def test_a_projection_that_would_be_read_otherwise_is_refused(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "plain", tmp_path / "other")
+    file = tmp_path / "other" / "1_Dense" / "config.json"
+    said = json.loads(file.read_text(encoding="utf-8")) | {"activation_function": "transformers.activations.SiLU"}
+    file.write_text(json.dumps(said), encoding="utf-8")
+    with pytest.raises(EncoderError, match=r"1_Dense works with .*SiLU.* would take Tanh"):
+        loaded(tmp_path / "other")
+
+
 def test_a_projection_must_be_whole(folder: Path, tmp_path: Path) -> None:
     dense = altered(folder / "plain", tmp_path / "dense", lambda tensors: tensors.pop("linear.weight"), "1_Dense")
     with pytest.raises(WeightsError, match=r"linear\.weight"):
@@ -204,6 +213,11 @@ def test_a_text_is_but_a_text(folder: Path, tmp_path: Path) -> None:
     assert len(rows(loaded(folder / "plain"), [listener.url, str(file)])) == 2
     listener.close()
     assert listener.asked == []
+
+
+def test_a_folder_here_goes_before_a_model_of_the_hub(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    assert loaded(Path("plain")).spec == loaded(folder / "plain").spec
 
 
 def test_names_that_are_nothing_are_told(tmp_path: Path) -> None:

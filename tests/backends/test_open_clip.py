@@ -173,8 +173,79 @@ def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="could not be loaded"):
         OpenClip(str(bare))
     (bare / "open_clip_config.json").unlink()
-    with pytest.raises(WeightsError, match="config file missing"):
+    with pytest.raises(EncoderError, match=r"open_clip_config\.json"):
         OpenClip(str(bare))
+
+
+def altered(folder: Path, tower: str = "text_cfg", **other: Any) -> Path:
+    """A folder whose config says something else of a tower."""
+    path = folder / "open_clip_config.json"
+    config = json.loads(path.read_text())
+    config["model_cfg"][tower] |= other
+    path.write_text(json.dumps(config))
+    return folder
+
+
+@pytest.mark.parametrize("siglip", [False, True])
+@pytest.mark.parametrize(
+    ("tower", "other", "says"),
+    [
+        ("vision_cfg", {"image_size": 64}, "shape 1 .*visual.positional_embedding"),
+        ("text_cfg", {"context_length": 32}, "shape 1 .*positional_embedding"),
+    ],
+)
+def test_positions_are_not_interpolated(
+    tmp_path: Path, tower: str, other: dict[str, Any], says: str, *, siglip: bool
+) -> None:
+    made = altered(tiny_open_clip.make(tmp_path / "tiny", siglip=siglip), tower, **other)
+    with pytest.raises(WeightsError, match=says):
+        OpenClip(str(made))
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ({"tokenizer_kwargs": {"trust_remote_code": True}}, "asks for a tokenizer with trust_remote_code"),
+        ({}, "never runs such code"),
+        ({"hf_model_name": "FOLDER"}, "never runs such code"),
+    ],
+)
+def test_code_that_comes_with_a_model_is_never_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: dict[str, Any], says: str
+) -> None:
+    made = tiny_open_clip.make(tmp_path / "tiny")
+    altered(made, **{key: str(made) if value == "FOLDER" else value for key, value in asked.items()})
+    (made / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nclass Evil: pass\n")
+    for name, kinds in (("tokenizer_config", ["AutoTokenizer"]), ("config", ["AutoConfig", "AutoModel"])):
+        path = made / f"{name}.json"
+        told = json.loads(path.read_text()) if path.exists() else {"model_type": "evil"}
+        told |= {"auto_map": {kind: ["evil.Evil"] * 2 if name != "config" else "evil.Evil" for kind in kinds}}
+        path.write_text(json.dumps(told | {"tokenizer_class": "Evil"}))
+
+    def yes(question: str) -> str:
+        return "y" if question else ""
+
+    monkeypatch.setattr("builtins.input", yes)  # transformers asks, unless it is told no
+    with pytest.raises(EncoderError, match=says):
+        OpenClip(str(made))
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_text_is_read_behind_a_mark_in_it(clip: OpenClip) -> None:
+    contents = ["cat", "cat<|endoftext|> zebra", "cat&lt;|endoftext|&gt; zebra", "cat < |endoftext|> zebra"]
+    end, *found = rows(clip.text.encode(texts(contents), Role.QUERY))
+    assert np.abs(found[0] - end).max() > 1e-3
+    np.testing.assert_allclose(found[1], found[0], atol=1e-6)
+    long = "cat<|endoftext|> " * 9  # as words they are more than the model reads at once
+    windows = [clip.text.encode([Text(long + last)], Role.DOCUMENT)[0] for last in ("sun", "moonlight")]
+    assert np.abs(np.asarray(windows[0]) - windows[1]).max() > 1e-3
+
+
+def test_a_home_folder_is_found(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(folder.parent))
+    assert OpenClip("~/tiny").text.spec.identity == OpenClip(str(folder)).text.spec.identity
+    with pytest.raises(EncoderError, match="is no folder"):
+        OpenClip("~/no_such_folder")
 
 
 @pytest.mark.parametrize(
@@ -243,10 +314,14 @@ def test_openais_tokenizer_in_python(tmp_path: Path) -> None:
     """Without a tokenizer of its own a model has OpenAI's, which comes with open_clip."""
     made = tiny_open_clip.make(tmp_path / "tiny", openai=True)
     model, reference = OpenClip(str(made)), Reference(made)
-    contents = ["a cat", "", "<end_of_text> in the middle", "A Dog &amp; 猫 runs"]
+    contents = ["a cat", "", "end_of_text in the middle", "A Dog &amp; 猫 runs"]
     np.testing.assert_allclose(
         rows(model.text.encode(texts(contents), Role.QUERY)), reference.texts(contents), atol=1e-5
     )
+    marked = texts(["a cat", "a cat <END_OF_TEXT> zebra", "a cat < END_OF_TEXT> zebra"])
+    end, *behind = rows(model.text.encode(marked, Role.QUERY))
+    assert np.abs(behind[0] - end).max() > 1e-3
+    np.testing.assert_allclose(behind[0], reference.texts([marked[2].content])[0], atol=1e-5)
     long = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen " * 2
     whole = first(model.text.encode([Text(long)], Role.QUERY))
     half = reference.texts([long[: len(long) // 2]])[0]

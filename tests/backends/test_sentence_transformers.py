@@ -12,13 +12,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from qdrant_client.http.models import Distance
 from tiny_omni import clip, omni, picture, siglip, sound
 from tiny_text import LONG, RAGGED, Listener, altered, bert, digest, encoded, seeded, texts, tokenizer, unit
 
-from octant.backends.sentence_transformers import FAMILY, SentenceOptions, sentence_transformers
+from octant.backends.sentence_transformers import FAMILY, SentenceOptions, home_of, sentence_transformers
 from octant.encoding import Encoder, Role
 from octant.errors import EncoderError, MediaError, MissingExtra, WeightsError
 from octant.media import Audio, Image, Modality
+from octant.space import Space
 from octant.vectors import Array, stack
 
 pytest.importorskip("sentence_transformers", reason="sentence-transformers is not installed")
@@ -290,6 +292,44 @@ def test_weights_must_be_whole(folder: Path, tmp_path: Path) -> None:
         loaded(blind)
 
 
+def set_dense(folder: Path, target: Path, layer: str, **given: Any) -> Path:
+    """A copy of a model whose layer of that name says other things in its config."""
+    shutil.copytree(folder, target)
+    file = target / layer / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text(encoding="utf-8")) | given), encoding="utf-8")
+    return target
+
+
+def test_a_layer_that_would_be_read_otherwise_is_refused(folder: Path, tmp_path: Path) -> None:
+    gelu = {"activation_function": "transformers.activations.GELUActivation"}
+    other = set_dense(folder / "dense", tmp_path / "gelu", "2_Dense", **gelu)
+    with pytest.raises(EncoderError, match=r"2_Dense works with .*GELUActivation.* would take Tanh"):
+        loaded(other)
+    more = set_dense(folder / "dense", tmp_path / "more", "2_Dense", temperature=2.0)
+    with pytest.raises(EncoderError, match=r"2_Dense has temperature, which"):
+        loaded(more)
+    ours = set_dense(folder / "dense", tmp_path / "ours", "2_Dense", activation_function="torch.nn.GELU")
+    np.testing.assert_allclose(
+        encoded(reading(ours), RAGGED), reference(ours).encode_document(RAGGED, normalize_embeddings=True), atol=1e-5
+    )
+
+
+def test_a_layer_of_a_route_that_would_be_read_otherwise_is_refused(folder: Path, tmp_path: Path) -> None:
+    shared: Any = importlib.import_module("sentence_transformers.base.modules")
+    own: Any = importlib.import_module("sentence_transformers.sentence_transformer.modules")
+    routes = [
+        [shared.Transformer(str(folder / "raw"), max_seq_length=32), own.Pooling(32), shared.Dense(32, 16)]
+        for _ in range(2)
+    ]
+    model = library().SentenceTransformer(modules=[shared.Router.for_query_document(*routes)], device="cpu")
+    model.save_pretrained(str(tmp_path / "routed"), create_model_card=False)
+    assert reading(tmp_path / "routed").spec.dim == 16
+    layer = next((tmp_path / "routed").glob("document_2_*")).name
+    other = set_dense(tmp_path / "routed", tmp_path / "other", layer, activation_function="my.Own")
+    with pytest.raises(EncoderError, match=rf"{layer} works with my\.Own"):
+        loaded(other)
+
+
 def test_a_head_that_is_not_asked_for_may_be_there(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder / "dense", tmp_path / "mlm")
     bert(tmp_path / "made", "BertForMaskedLM")
@@ -308,6 +348,23 @@ def test_the_identity_is_that_of_what_makes_the_vectors(folder: Path, tmp_path: 
     assert encoder.spec.identity.startswith(f"sentence_transformers:{Path(model).name}@")
 
 
+def test_layers_in_another_order_are_another_model(folder: Path, tmp_path: Path) -> None:
+    def swap(tensors: dict[str, Any]) -> None:
+        for key in [one for one in tensors if one.startswith("encoder.layer.0.")]:
+            other = key.replace("layer.0.", "layer.1.")
+            tensors[key], tensors[other] = tensors[other], tensors[key]
+
+    first, swapped = reading(folder / "dense"), reading(altered(folder / "dense", tmp_path / "swapped", swap))
+    assert np.abs(encoded(first, RAGGED) - encoded(swapped, RAGGED)).max() > 1e-3
+    assert digest(first) != digest(swapped)
+
+
+def test_a_folder_here_goes_before_a_model_of_the_hub(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    assert reading(Path("dense")).spec == reading(folder / "dense").spec
+    assert (home_of("dense"), home_of("nowhere")) == ("dense", "sentence-transformers/nowhere")
+
+
 def test_what_the_library_saves_again_is_the_same(folder: Path, tmp_path: Path) -> None:
     reference(folder / "dense").save_pretrained(str(tmp_path / "again"), create_model_card=False)
     first, again = reading(folder / "dense"), reading(tmp_path / "again")
@@ -322,7 +379,16 @@ def test_a_model_that_compares_by_dot_product_keeps_its_lengths(folder: Path, tm
     model = library().SentenceTransformer(modules=modules, device="cpu", similarity_fn_name="dot")
     model.save_pretrained(str(tmp_path / "dot"), create_model_card=False)
     encoder = reading(tmp_path / "dot")
+    assert Space("dot", encoder).distance is Distance.DOT
+    assert Space("cosine", reading(folder / "dense")).distance is Distance.COSINE
     np.testing.assert_allclose(encoded(encoder, RAGGED), model.encode_document(RAGGED), atol=1e-4)
+    made: Any = encoder
+    cut = [window for window, _ in made._readings[Role.DOCUMENT].windows([LONG])[0]]
+    counts = [len(made.token_spans(window)) for window in cut]
+    assert len(cut) > 1
+    expected = np.average(model.encode_document(cut), axis=0, weights=counts)
+    assert np.linalg.norm(expected) > 1.5, "far from unit length"
+    np.testing.assert_allclose(encoded(encoder, [LONG])[0], expected, atol=1e-4)
 
 
 def test_modalities_may_be_asked_by_several_threads_at_once(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,43 @@ def test_weights_that_do_not_fit_are_refused(tmp_path: Path, key: str, extra: st
     whole = tiny_images.make_timm(tmp_path / "whole", architecture, **ARCHITECTURES[architecture])
     with pytest.raises(WeightsError, match=extra or key):
         Timm(str(tiny_images.without(whole, tmp_path / "part", key, extra=extra)))
+
+
+@pytest.mark.parametrize(
+    ("altered", "says"),
+    [
+        ({"num_classes": 7}, "7 classes in model_args and 5 in pretrained_cfg"),
+        ({"pretrained_strict": False}, "lacks 1 of the model's weights .blocks.1.attn.qkv.weight"),
+    ],
+)
+def test_a_config_cannot_have_missing_weights_filled_up(tmp_path: Path, altered: dict[str, Any], says: str) -> None:
+    """With either timm loads what is there, and leaves the rest random."""
+    architecture = next(iter(ARCHITECTURES))
+    whole = tiny_images.make_timm(tmp_path / "whole", architecture, **ARCHITECTURES[architecture])
+    part = tiny_images.without(whole, tmp_path / "part", "blocks.1.attn.qkv.weight")
+    config = json.loads((part / "config.json").read_text())
+    config["model_args"] |= altered
+    (part / "config.json").write_text(json.dumps(config))
+    with pytest.raises(WeightsError, match=says):
+        Timm(str(part))
+
+
+def test_positions_are_not_interpolated(tmp_path: Path) -> None:
+    architecture = next(iter(ARCHITECTURES))
+    made = tiny_images.make_timm(tmp_path / "tiny", architecture, **ARCHITECTURES[architecture])
+    config = json.loads((made / "config.json").read_text())
+    config["model_args"]["img_size"] = 64
+    config["pretrained_cfg"]["input_size"] = [3, 64, 64]
+    (made / "config.json").write_text(json.dumps(config))
+    with pytest.raises(WeightsError, match=r"shape 1 .*pos_embed"):
+        Timm(str(made))
+
+
+def test_a_home_folder_is_found(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(folder.parent))
+    assert Timm("~/tiny").spec.identity == Timm(str(folder)).spec.identity
+    with pytest.raises(EncoderError, match="is no folder"):
+        Timm("~/no_such_folder")
 
 
 def test_a_folder_without_weights_is_refused(folder: Path, tmp_path: Path) -> None:

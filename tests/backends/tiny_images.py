@@ -72,6 +72,14 @@ def _resnet() -> tuple[Any, Any]:
     )
 
 
+def _bottleneck() -> tuple[Any, Any]:
+    transformers = library("transformers")
+    config = transformers.ResNetConfig(
+        embedding_size=8, hidden_sizes=[16, 32], depths=[2, 2], layer_type="bottleneck", downsample_in_bottleneck=False
+    )
+    return transformers.ResNetModel(config), _squeezing(transformers)
+
+
 def _swin() -> tuple[Any, Any]:
     transformers = library("transformers")
     config = transformers.SwinConfig(
@@ -119,6 +127,7 @@ KINDS: dict[str, Callable[[], tuple[Any, Any]]] = {
     "dinov2-registers": _dinov2_registers,
     "dinov3": _dinov3,
     "resnet": _resnet,
+    "bottleneck": _bottleneck,
     "swin": _swin,
     "mae": _mae,
     **{kind: partial(_more, kind) for kind in _MORE},

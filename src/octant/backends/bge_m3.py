@@ -19,7 +19,7 @@ from octant.backends.tokens import Reading, reader_of
 from octant.backends.torched import TorchOptions, digest_of, import_of, inference, on_device, rows_of, torch, whole
 from octant.backends.windows import mean_of_windows
 from octant.encoding import EncoderSpec, Role
-from octant.errors import WeightsError
+from octant.errors import EncoderError, WeightsError
 from octant.family import Family, Known
 from octant.media import Modality, Text
 from octant.vectors import Array, Kind, Sparse, Vector, normalize
@@ -57,7 +57,8 @@ class BgeM3:
         """Load the model from a folder, or from a hub by its name.
 
         Its heads are read as tensors alone (`sparse_linear.pt`, `colbert_linear.pt`, or .safetensors). Raises
-        MissingExtra without transformers, WeightsError where weights or the head that is asked for are not whole.
+        MissingExtra without transformers, EncoderError for another architecture than BGE-M3's, WeightsError where
+        weights or the head that is asked for are not whole.
         """
         options = options or BgeM3Options()
         name = str(model)
@@ -65,6 +66,9 @@ class BgeM3:
         where = place_of(name)
         asked: dict[str, Any] = {"revision": options.revision, "trust_remote_code": False}
         with explained(name):
+            kind: str = transformers.AutoConfig.from_pretrained(where, **asked).model_type
+            if kind != "xlm-roberta":
+                raise EncoderError(name, f"is a {kind} model, and BGE-M3 an xlm-roberta; name another family")
             loaded = transformers.AutoModel.from_pretrained(
                 where, dtype=getattr(torch(), options.dtype), output_loading_info=True, **asked
             )

@@ -112,12 +112,15 @@ def said_of(config: Any) -> dict[str, Any]:
     return _said(config.to_diff_dict())
 
 
-_NOT_SAID = ("transformers_version", "dtype", "torch_dtype", "architectures", "use_cache", "attn_implementation")
+_NOT_SAID = (
+    *("transformers_version", "dtype", "torch_dtype", "architectures", "use_cache", "attn_implementation"),
+    *("id2label", "label2id"),  # names of a classifier's classes
+)
 
 
 def _said(told: Mapping[str, Any]) -> dict[str, Any]:
     said: dict[str, Any] = {}
     for key, value in told.items():
-        if key not in _NOT_SAID and not key.startswith("_"):
+        if key not in _NOT_SAID and not str(key).startswith("_"):
             said[key] = _said(cast("dict[str, Any]", value)) if isinstance(value, dict) else value
     return said

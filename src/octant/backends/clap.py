@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from octant.backends.batches import Batches, decoded
-from octant.backends.checkpoints import longest_of
+from octant.backends.checkpoints import longest_of, said_of
 from octant.backends.pretrained import Checkpoint
 from octant.backends.starter.blas import one_thread
 from octant.backends.tokens import Reading, reader_of
@@ -42,7 +42,8 @@ class ClapAudio:
         self._views = 4 if extractor.truncation == "fusion" else 1
         tower = torch().nn.ModuleList([model.audio_model, model.audio_projection])
         self._model = on_device(model, full, options)
-        digest = digest_of(tower, ["audio", PREPROCESSING, options.dtype], _settings(extractor, model.config))
+        prepared = {key: getattr(extractor, key) for key in (*_OF_EXTRACTOR, *_OF_WINDOW)}
+        digest = digest_of(tower, ["audio", PREPROCESSING, options.dtype], prepared, said_of(model.config))
         self._batches = Batches(self._run, size=options.batch)
         self.spec = EncoderSpec(
             identity=f"{full}@{digest}",
@@ -89,9 +90,8 @@ class ClapText:
         self._pad = int(config.pad_token_id)
         tower = torch().nn.ModuleList([model.text_model, model.text_projection])
         self._model = on_device(model, full, options)
-        settings = {key: getattr(config, key) for key in _OF_TEXT}
         notes = ["text", PREPROCESSING, options.dtype, self._reading.room]
-        digest = digest_of(tower, notes, settings, reader.to_str())
+        digest = digest_of(tower, notes, said_of(model.config), reader.to_str())
         self._batches = Batches(self._run, size=options.batch)
         self.spec = EncoderSpec(
             identity=f"{full}@{digest}",
@@ -181,17 +181,9 @@ def _log_mel(extractor: Any, name: str) -> Callable[[Array], Array]:
     return log_mel
 
 
-_OF_TEXT = ("hidden_act", "layer_norm_eps", "num_attention_heads", "pad_token_id", "projection_hidden_act")
-_OF_AUDIO = ("hidden_act", "layer_norm_eps", "num_attention_heads", "projection_hidden_act", "depths", "window_size")
-_OF_IMAGE = ("spec_size", "patch_size", "patch_stride", "enable_fusion", "fusion_type")
 _OF_EXTRACTOR = ("feature_size", "sampling_rate", "hop_length", "fft_window_size", "frequency_min", "frequency_max")
 _OF_WINDOW = ("nb_max_samples", "padding", "truncation")
-"""What else than weights decides what comes out."""
-
-
-def _settings(extractor: Any, config: Any) -> dict[str, Any]:
-    prepared = {key: getattr(extractor, key) for key in (*_OF_EXTRACTOR, *_OF_WINDOW)}
-    return prepared | {key: getattr(config.audio_config, key) for key in (*_OF_AUDIO, *_OF_IMAGE)}
+"""What of the extractor decides what comes out."""
 
 
 FAMILY = Family(

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from octant.backends.batches import Batches, decoded
+from octant.backends.checkpoints import said_of
 from octant.backends.pretrained import Checkpoint
 from octant.backends.torched import TorchOptions, digest_of, inference, on_device, rows_of, torch
 from octant.backends.windows import mean_of_windows, sound_windows
@@ -94,9 +95,8 @@ class WaveformAudio(_Windowed):
         self._is_ragged = _ignores_padding(config)
         self._pooling = options.pooling
         self._model = on_device(model, f"hf_audio:{name}", options)
-        settings = {key: getattr(config, key, None) for key in _OF_WAVEFORM}
         prepared = [self._rate, bool(extractor.do_normalize), WAVEFORM_SECONDS, self._shortest]
-        digest = digest_of(model, [PREPROCESSING, options.dtype, options.pooling], settings, prepared)
+        digest = digest_of(model, [PREPROCESSING, options.dtype, options.pooling], said_of(config), prepared)
         self._batches = Batches(self._run, size=options.batch)
         self.spec = EncoderSpec(
             identity=f"hf_audio:{name}@{digest}",
@@ -167,9 +167,8 @@ class WhisperAudio(_Windowed):
             found = f"{extractor.feature_size} x {extractor.nb_max_frames}"
             raise EncoderError(full, f"its extractor makes spectra of {found}; is preprocessor_config.json its own?")
         self._model = on_device(encoder, full, options)
-        settings = {key: getattr(config, key, None) for key in _OF_WHISPER}
         prepared = [self._rate, extractor.n_fft, extractor.hop_length, extractor.nb_max_frames]
-        digest = digest_of(encoder, [PREPROCESSING, options.dtype, options.pooling], settings, prepared)
+        digest = digest_of(encoder, [PREPROCESSING, options.dtype, options.pooling], said_of(config), prepared)
         self._batches = Batches(self._run, size=options.batch)
         self.spec = EncoderSpec(
             identity=f"{full}@{digest}",
@@ -230,13 +229,6 @@ _HEADS = (
     *("feature_extractor.weight", "feature_extractor.bias"),  # of speakers; the model's own are convolutions
 )
 """Beginnings of weights on top of these models: for CTC, pretraining, classes and speakers."""
-_OF_WAVEFORM = (
-    *("model_type", "hidden_act", "num_attention_heads", "layer_norm_eps", "do_stable_layer_norm"),
-    *("feat_extract_norm", "feat_extract_activation", "conv_kernel", "conv_stride", "num_conv_pos_embedding_groups"),
-    *("num_buckets", "max_bucket_distance", "add_adapter", "adapter_stride"),
-)
-_OF_WHISPER = ("activation_function", "encoder_attention_heads", "scale_embedding", "max_source_positions")
-"""What else than weights decides what comes out."""
 
 
 def _ignores_padding(config: Any) -> bool:

@@ -9,18 +9,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from octant.backends.checkpoints import said_of
 from octant.backends.torched import TorchOptions, import_of, inference, on_device, rows_of, whole
 from octant.backends.towers import (
     ImageTower,
     Inputs,
     TextTower,
     called,
-    facts_of,
     from_hub,
     identity,
     image_processor_of,
     is_cropped,
+    marks_of,
     middle_of,
+    plainly,
     preprocessing_of,
     seen_side,
     sharp,
@@ -83,7 +85,7 @@ class HfClip:
         limit = self._length - reading.special
         shape = preprocessing_of(self._pictures)
         who = identity(
-            *("hf_clip", model, self._model, facts_of(loaded.config), shape, reading.told),
+            *("hf_clip", model, self._model, said_of(loaded.config), shape, reading.told),
             [self._length, self._kind.is_padded, options.dtype],
         )
         self._is_cropped = is_cropped(shape)
@@ -93,6 +95,7 @@ class HfClip:
             reading.spans,
             self._read,
             self._texts,
+            plain=plainly(marks_of(self._tokenizer)),
             batch=options.batch,
         )
         self.image = ImageTower(

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from octant.backends.checkpoints import said_of
 from octant.backends.torched import TorchOptions, import_of, inference, on_device, rows_of, whole
 from octant.backends.towers import (
     ImageTower,
     Inputs,
     called,
-    facts_of,
     from_hub,
     identity,
     image_processor_of,
@@ -103,7 +103,7 @@ class HfImage:
         self._pictures = image_processor_of(library, model, options)
         shape = preprocessing_of(self._pictures)
         self._is_cropped = is_cropped(shape)
-        notes = facts_of(loaded.config), shape, [self._pooling, options.dtype]
+        notes = said_of(loaded.config), shape, [self._pooling, options.dtype]
         who = identity("hf_image", model, self._model, *notes)
         self.spec = EncoderSpec(who, Modality.IMAGE, self._probe(), pixels=sharp(seen_side(shape)))
         self._tower = ImageTower(self.spec, self._prepare, self._rows, batch=options.batch)

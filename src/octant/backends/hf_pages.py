@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from octant.backends.batches import Batches
-from octant.backends.checkpoints import explained, place_of
+from octant.backends.checkpoints import explained, place_of, said_of
 from octant.backends.torched import TorchOptions, import_of, inference, on_device, rows_of, whole
 from octant.backends.towers import (
     ImageTower,
     Inputs,
     by_shape,
     called,
-    facts_of,
     from_hub,
     identity,
     preprocessing_of,
@@ -101,7 +100,7 @@ class HfPages:
         shape = preprocessing_of(self._processor.image_processor)
         said = [self._processor.query_prefix, self._processor.visual_prompt_prefix]
         added = [*said, self._processor.query_augmentation_token, options.dtype]
-        who = identity("hf_pages", model, self._model, facts_of(loaded.config), shape, self.reading.told, added)
+        who = identity("hf_pages", model, self._model, said_of(loaded.config), shape, self.reading.told, added)
         asked = self.question("")
         with inference():
             dim = int(self.rows(asked)[0].shape[1])

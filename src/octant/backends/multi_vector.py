@@ -10,8 +10,17 @@ from typing import Any
 import numpy as np
 
 from octant.backends.batches import Batches
-from octant.backends.checkpoints import explained, label_of, place_of, weighed
-from octant.backends.sentence_transformers import asked_of, backbones, limit_of, made_of, prompt_of, stored
+from octant.backends.checkpoints import explained, label_of, weighed
+from octant.backends.sentence_transformers import (
+    asked_of,
+    backbones,
+    home_of,
+    limit_of,
+    made_of,
+    prompt_of,
+    require_understood,
+    stored,
+)
 from octant.backends.tokens import Reading, reader_of
 from octant.backends.torched import TorchOptions, digest_of, import_of, on_device, rows_of, torch
 from octant.encoding import EncoderSpec, Role
@@ -92,9 +101,7 @@ class MultiVectorTexts:
 
 def _load(name: str, options: MultiVectorOptions) -> Any:
     library = import_of("sentence_transformers", "sentence-transformers")
-    where = place_of(name)
-    if where == name and "/" not in name:
-        where = f"sentence-transformers/{name}"  # as the library does
+    where = home_of(name)
     said = {key: value for key in ("query", "document") if (value := getattr(options, key)) is not None}
 
     def load(seed: int) -> Any:
@@ -103,6 +110,7 @@ def _load(name: str, options: MultiVectorOptions) -> Any:
             return library.MultiVectorEncoder(where, device="cpu", prompts=said, **asked_of(options))
 
     with explained(name):
+        require_understood(name, where, options.revision)
         config: Mapping[str, Any] = stored(where, "config.json", options.revision) or {}
         loaded = load(0)
         if set(loaded.modalities) != {"text"}:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from octant.backends.torched import TorchOptions, import_of, inference, on_device, rows_of, torch
+from octant.backends.checkpoints import explained, place_of
+from octant.backends.torched import TorchOptions, import_of, inference, on_device, rows_of, torch, whole
 from octant.backends.towers import (
     ImageTower,
     Inputs,
@@ -14,7 +16,9 @@ from octant.backends.towers import (
     TextTower,
     called,
     identity,
+    marks_of,
     middle_of,
+    plainly,
     reading_of,
     sharp,
     word_spans,
@@ -41,8 +45,10 @@ class OpenClip:
 
     def __init__(self, model: str, options: TorchOptions = TorchOptions()) -> None:  # noqa: B008
         library = import_of("open_clip", "open-clip")
+        _require_no_code(library, model)
         self._model = on_device(_load(library, model, options), model, options)
         tokenizer = _tokenizer(library, model)
+        _read_marks_as_words(tokenizer)
         reading = _reading(tokenizer)
         limit = int(tokenizer.context_length) - reading.special
         shape: dict[str, Any] = dict(self._model.visual.preprocess_cfg)
@@ -88,13 +94,32 @@ def _load(library: Any, model: str, options: TorchOptions) -> Any:
         raise EncoderError(model, "open_clip loads no revisions; download the one you want and name its folder")
     quick = tag is not None and _is_quick(library, model, where, tag)
     try:
-        return library.create_model(where, pretrained=tag, require_pretrained=True, force_quick_gelu=quick)
+        loaded = library.create_model(where, pretrained=tag, require_pretrained=True, force_quick_gelu=quick)
+        resized = _resized(where, loaded)
     except (RuntimeError, OSError, ValueError) as error:
         raise WeightsError(
             model,
             f"{str(error).strip()}; name ARCHITECTURE/TAG of open_clip.list_pretrained(), hf-hub:ORG/NAME, or a folder "
             "that has open_clip_config.json and all weights",
         ) from error
+    whole(model, (), mismatched=resized)
+    return loaded
+
+
+def _resized(where: str, loaded: Any) -> list[str]:
+    """Positions of which a checkpoint has more or fewer: open_clip interpolates them to what the config asks for."""
+    kind, colon, place = where.partition(":")
+    if not colon:
+        return []  # what is built is what open_clip says itself
+    factory = import_of("open_clip.factory", "open-clip")
+    find = factory._find_checkpoint_in_dir if kind == "local-dir" else factory.download_pretrained_from_hf
+    file = Path(find(Path(place) if kind == "local-dir" else place))
+    if file.suffix in (".npz", ".npy"):
+        return []  # of another library, whose names open_clip translates
+    found: dict[str, Any] = factory.load_state_dict(str(file))
+    built: dict[str, Any] = loaded.state_dict()
+    named = {key: key if key in built else f"text.{key}" for key in found if key.endswith("positional_embedding")}
+    return [key for key, name in named.items() if name in built and built[name].shape != found[key].shape]
 
 
 def _is_quick(library: Any, model: str, architecture: str, tag: str) -> bool:
@@ -119,8 +144,9 @@ def _architecture(library: Any, model: str) -> dict[str, Any]:
 
 def _named(model: str) -> tuple[str, str | None]:
     """What open_clip calls a model, and the tag of its weights."""
-    if Path(model).is_dir():
-        return f"local-dir:{model}", None
+    where = place_of(model)
+    if Path(where).is_dir():
+        return f"local-dir:{where}", None
     if model.startswith("hf-hub:"):
         return model, None
     architecture, slash, tag = model.partition("/")
@@ -131,11 +157,56 @@ def _named(model: str) -> tuple[str, str | None]:
     return architecture, tag
 
 
+def _require_no_code(library: Any, model: str) -> None:
+    """Raise EncoderError where open_clip would run code that comes with a model: it asks transformers for its parts."""
+    with explained(model):
+        config: dict[str, Any] | None = library.get_model_config(_named(model)[0])
+    read: dict[str, Any] = (config or {}).get("text_cfg", {})
+    others = ", ".join(sorted({*read.get("tokenizer_kwargs", {})} - _TOKENIZING))
+    if others:
+        raise EncoderError(
+            model,
+            f"asks for a tokenizer with {others}, and octant hands on {', '.join(sorted(_TOKENIZING))} alone: others "
+            "run code that comes with the model, or drop words; take them out of tokenizer_kwargs in its config",
+        )
+    if tower := read.get("hf_model_name"):
+        library = import_of("transformers", "transformers")
+        with explained(model):
+            told: Any = library.AutoConfig.from_pretrained(tower, trust_remote_code=False)
+            if "AutoModel" in (getattr(told, "auto_map", None) or {}):
+                raise ValueError(f"{tower} has an auto_map")
+
+
+_TOKENIZING = frozenset({"additional_special_tokens", "clean", "language", "strip_sep_token"})
+"""What open_clip's own models ask of their tokenizers. A reduction_mask would drop words, and asks nltk for code."""
+
+
 def _tokenizer(library: Any, model: str) -> Any:
-    try:
-        return library.get_tokenizer(_named(model)[0])
-    except (OSError, ValueError) as error:
-        raise EncoderError(model, f"has no tokenizer that can be loaded: {error}") from error
+    where = _named(model)[0]
+    text: dict[str, Any] = library.get_model_config(where)["text_cfg"]
+    # left unsaid, transformers would ask whoever sits at the terminal whether to run a model's code
+    refusing = {"trust_remote_code": False} if text.get("hf_tokenizer_name") else {}
+    with explained(model):
+        return library.get_tokenizer(where, **refusing)
+
+
+def _read_marks_as_words(tokenizer: Any) -> None:
+    """Have a tokenizer of open_clip break marks once it has cleaned a text: `&lt;end_of_text&gt;` is one only then.
+
+    Without: it takes out all punctuation, and marks with it, or it would have a function that cleans.
+    """
+    clean: Any = getattr(tokenizer, "clean_fn", None)
+    if clean is None:
+        return
+    wrapped: Any = getattr(tokenizer, "tokenizer", None)
+    marks = [tokenizer.decoder[one] for one in tokenizer.all_special_ids] if wrapped is None else marks_of(wrapped)
+    plain = plainly(marks)
+
+    @wraps(clean)
+    def cleaned(text: str) -> str:
+        return plain(clean(text))
+
+    tokenizer.clean_fn = cleaned
 
 
 def _reading(tokenizer: Any) -> Reading:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+import numpy as np
 from pydantic import Field
 
 from octant.backends.batches import Batches, decoded
@@ -29,10 +31,12 @@ __all__ = [
     "SentenceTexts",
     "asked_of",
     "backbones",
+    "home_of",
     "limit_of",
     "made_of",
     "prompt_of",
     "reader_for",
+    "require_understood",
     "sentence_transformers",
     "stored",
 ]
@@ -55,8 +59,8 @@ class SentenceOptions(TorchOptions):
 def sentence_transformers(model: str | Path, options: SentenceOptions | None = None) -> list[Encoder[Any]]:
     """Load a model from a folder, or from a hub by its name: an encoder for each modality that it reads.
 
-    Vectors have unit length, unless the model compares them otherwise than by cosine (`similarity_fn_name`): then
-    they are as the model gives them, and the space wants that distance.
+    Vectors have unit length, unless the model compares them by their inner product (`similarity_fn_name`): then they
+    are as the model gives them, and a space compares them so (`spec.by_dot`).
 
     Raises MissingExtra without sentence-transformers, WeightsError for a checkpoint that has not just the weights of
     its model, and EncoderError for models that sentence-transformers would read wrongly (waveform models, Whisper,
@@ -65,12 +69,11 @@ def sentence_transformers(model: str | Path, options: SentenceOptions | None = N
     options = options or SentenceOptions()
     name = str(model)
     library = import_of("sentence_transformers", "sentence-transformers")
-    where = place_of(name)
-    if where == name and "/" not in name:
-        where = f"sentence-transformers/{name}"  # as the library does
+    where = home_of(name)
     prompts = {key: said for key in ("query", "document") if (said := getattr(options, key)) is not None}
     with explained(name):
         _require_own(name, where, options.revision)
+        require_understood(name, where, options.revision)
         loaded: Any = library.SentenceTransformer(where, device="cpu", prompts=prompts, **asked_of(options))
         for path, transformer in backbones(loaded, where, options.revision):
             _require_right(name, transformer, options)
@@ -90,10 +93,16 @@ class SentenceTexts:
         readings: Mapping[Role, Reading],
         batches: Batches[Any, Array],
         marks: Sequence[str] = (),
+        *,
+        is_unit: bool = True,
     ) -> None:
-        """`marks` are the words by which the model is shown other media: it takes no text that has one of them."""
+        """`marks` are the words by which the model is shown other media: it takes no text that has one of them.
+
+        `is_unit` says whether its vectors have unit length, so that the means of windows get it as well.
+        """
         self.spec = spec
         self._marks = marks
+        self._is_unit = is_unit
         self._readings = readings
         self._batches = batches
 
@@ -115,7 +124,7 @@ class SentenceTexts:
         lengths = [len(encoding.ids) for _, encoding in flat]
         rows = iter(self._batches([(role, window) for window, _ in flat], lengths))
         vectors = [
-            _mean([next(rows) for _ in several], [reading.length(encoding) for _, encoding in several])
+            _mean([next(rows) for _ in several], [reading.length(encoding) for _, encoding in several], self._is_unit)
             for several in windows
         ]
         if unknown := [text for text, vector in zip(batch, vectors, strict=True) if not vector.any()]:
@@ -135,8 +144,10 @@ class SentenceMedia:
     """Images or sounds as one vector each. A sound that is longer than the model hears at once is heard in windows of
     equal length, and its vector is the mean of theirs."""
 
-    def __init__(self, spec: EncoderSpec, batches: Batches[Any, Array]) -> None:
+    def __init__(self, spec: EncoderSpec, batches: Batches[Any, Array], *, is_unit: bool = True) -> None:
+        """`is_unit` as for texts."""
         self.spec = spec
+        self._is_unit = is_unit
         self._batches = batches
 
     def encode(self, batch: Sequence[Media], role: Role) -> list[Vector]:
@@ -153,7 +164,9 @@ class SentenceMedia:
                 continue  # nothing will be returned: only look for what else cannot be decoded
             flat = [window for several in windows for window in several]
             rows = iter(self._batches([(role, given) for given, _ in flat], [length for _, length in flat]))
-            vectors += [_mean([next(rows) for _ in several], [n for _, n in several]) for several in windows]
+            vectors += [
+                _mean([next(rows) for _ in several], [n for _, n in several], self._is_unit) for several in windows
+            ]
         if errors:
             raise ExceptionGroup(f"{len(errors)} of {len(batch)} media cannot be decoded", errors)
         return vectors
@@ -174,8 +187,14 @@ _HELD = 64
 """Media that are held decoded: enough for several batches, and little memory."""
 
 
-def _mean(rows: Sequence[Array], lengths: Sequence[int]) -> Array:
-    return rows[0] if len(rows) == 1 else mean_of_windows(rows, lengths)
+def _mean(rows: Sequence[Array], lengths: Sequence[int], is_unit: bool) -> Array:
+    """The mean of windows, weighted by their lengths: of unit length where the rows are."""
+    if len(rows) == 1:
+        return rows[0]
+    if is_unit:
+        return mean_of_windows(rows, lengths)
+    mean: Array = np.average(rows, axis=0, weights=lengths).astype(np.float32)
+    return mean
 
 
 def _encoders(name: str, model: Any, options: SentenceOptions) -> list[Encoder[Any]]:
@@ -184,7 +203,10 @@ def _encoders(name: str, model: Any, options: SentenceOptions) -> list[Encoder[A
         raise EncoderError(name, f"reads {model.modalities}, of which octant has none alone")
     transformer: Any = model.transformers_model
     processing = _processing(transformer)
-    is_cosine = model.similarity_fn_name == "cosine"
+    compares: str = model.similarity_fn_name
+    if compares not in ("cosine", "dot"):
+        raise EncoderError(name, f"compares by {compares}, and octant by cosine or by the inner product")
+    is_cosine = compares == "cosine"
     wrapped = modalities != [Modality.TEXT] or "message" in model.modalities
     lock = Lock()  # the modalities share one model
 
@@ -223,14 +245,16 @@ def _encoders(name: str, model: Any, options: SentenceOptions) -> list[Encoder[A
             raise EncoderError(name, f"has {dim} dimensions, of which {options.dim} cannot be kept")
         if modality is Modality.TEXT:
             rooms = [one.room for one in readings.values() if one.room is not None]
-            spec = EncoderSpec(identity, modality, dim, tokens=min(rooms, default=None))
-            made.append(SentenceTexts(spec, readings, batches, facts["marks"]))
+            spec = EncoderSpec(identity, modality, dim, tokens=min(rooms, default=None), by_dot=not is_cosine)
+            made.append(SentenceTexts(spec, readings, batches, facts["marks"], is_unit=is_cosine))
         elif modality is Modality.IMAGE:
-            spec = EncoderSpec(identity, modality, dim, pixels=facts["pixels"])
-            made.append(SentenceMedia(spec, Batches(run, size=options.batch)))
+            spec = EncoderSpec(identity, modality, dim, pixels=facts["pixels"], by_dot=not is_cosine)
+            made.append(SentenceMedia(spec, Batches(run, size=options.batch), is_unit=is_cosine))
         else:
-            spec = EncoderSpec(identity, modality, dim, seconds=facts["seconds"], rate=facts["rate"])
-            made.append(SentenceMedia(spec, Batches(run, size=options.batch)))
+            spec = EncoderSpec(
+                identity, modality, dim, seconds=facts["seconds"], rate=facts["rate"], by_dot=not is_cosine
+            )
+            made.append(SentenceMedia(spec, Batches(run, size=options.batch), is_unit=is_cosine))
     return made
 
 
@@ -276,6 +300,15 @@ def limit_of(model: Any, role: Role) -> int | None:
         return int(longest) if longest is not None and longest < ENDLESS else None
     limits = [longest_of(part.auto_model, part.tokenizer), getattr(part, f"{role.value}_length", None)]
     return min((one for one in limits if isinstance(one, int)), default=None)
+
+
+def home_of(name: str) -> str:
+    """The folder that a name means, or a name on the hub: one without an owner is of the library's own, as it says.
+
+    Raises EncoderError for a folder that is not there.
+    """
+    where = place_of(name)
+    return where if Path(where).is_dir() or "/" in name else f"sentence-transformers/{name}"
 
 
 def asked_of(options: TorchOptions) -> dict[str, Any]:
@@ -335,6 +368,44 @@ def _require_own(name: str, where: str, revision: str | None) -> None:
     if kind != "SentenceTransformer":
         remedy = f"name {families[kind]}:{name}" if kind in families else "it does not make vectors"
         raise EncoderError(name, f"is a {kind}; {remedy}")
+
+
+def require_understood(name: str, where: str, revision: str | None) -> None:
+    """Raise EncoderError for a Dense layer of which sentence-transformers would leave something out.
+
+    It warns alone, and takes Tanh where the activation is not torch's own, and no notice of settings that are not its
+    own either.
+    """
+    dense: Any = import_of("sentence_transformers.base.modules", "sentence-transformers").Dense
+    known = set(inspect.signature(dense).parameters)
+    for path, kind in _parts(where, revision):
+        if not kind.endswith(".Dense"):
+            continue
+        told: Mapping[str, Any] = stored(where, "config.json", revision, path) or {}
+        activation = str(told.get("activation_function", "torch."))
+        if not activation.startswith("torch."):
+            raise EncoderError(
+                name,
+                f"its layer {path} works with {activation}, for which sentence-transformers would take Tanh; save it "
+                "with one of torch.nn",
+            )
+        if unknown := sorted(set(told) - known):
+            raise EncoderError(
+                name, f"its layer {path} has {', '.join(unknown)}, which sentence-transformers would leave out"
+            )
+
+
+def _parts(where: str, revision: str | None) -> Iterator[tuple[str, str]]:
+    """The parts of a model, those of routes among them: where each lies, and of which class it is."""
+    parts: list[Mapping[str, Any]] = stored(where, "modules.json", revision) or []
+    for part in parts:
+        path: str = part["path"]
+        yield path, part["type"]
+        if part["type"].endswith((".Router", ".Asym")):
+            told: Any = stored(where, "router_config.json", revision, path)
+            told = told or stored(where, "config.json", revision, path) or {}  # as older ones have it
+            routed: Mapping[str, str] = told.get("types", {})
+            yield from ((f"{path}/{key}".lstrip("/"), kind) for key, kind in routed.items())
 
 
 def _require_right(name: str, transformer: Any, options: TorchOptions) -> None:
@@ -416,8 +487,6 @@ def _probe(modality: Modality, facts: Mapping[str, Any]) -> Any:
 
             return {"image": PIL.Image.new("RGB", (128, 128), "white")}
         case Modality.AUDIO:
-            import numpy as np
-
             rate: int = facts["rate"]
             noise = np.random.default_rng(0).normal(0, 0.1, rate).astype(np.float32)
             return {"audio": {"array": noise, "sampling_rate": rate}}

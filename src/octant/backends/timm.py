@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from octant.backends.torched import TorchOptions, import_of, inference, on_device, rows_of
+from octant.backends.checkpoints import place_of
+from octant.backends.torched import TorchOptions, import_of, inference, on_device, rows_of, whole
 from octant.backends.towers import ImageTower, Inputs, called, identity, middle_of, sharp
 from octant.encoding import Encoder, EncoderSpec, Role
 from octant.errors import EncoderError, WeightsError
@@ -62,21 +65,74 @@ class Timm:
 
 def _load(library: Any, model: str, options: TorchOptions) -> Any:
     """Load with the classifier, and take it off: without it, timm does not mind what a checkpoint lacks."""
-    source = f"local-dir:{model}" if Path(model).is_dir() else model
+    where = place_of(model)
+    source = f"local-dir:{where}" if Path(where).is_dir() else model
     if options.revision is not None:
         if not model.startswith("hf-hub:"):
             raise EncoderError(model, "only hf-hub:ORG/NAME has revisions")
         source = f"{source}@{options.revision}"
     try:
-        loaded = library.create_model(source, pretrained=True)
+        with _missing() as missing:
+            loaded = library.create_model(source, pretrained=True)
+        resized = _resized(source, loaded)
     except (RuntimeError, OSError, ValueError, KeyError) as error:
         raise WeightsError(
             model,
             f"{str(error).strip()}; name one of timm.list_pretrained(), hf-hub:ORG/NAME, or a folder that has "
             "config.json and all weights",
         ) from error
+    _require_its_classes(model, loaded)
+    whole(model, missing, mismatched=resized)
     loaded.reset_classifier(0)
     return loaded
+
+
+def _require_its_classes(model: str, loaded: Any) -> None:
+    """Raise WeightsError where timm adapted a checkpoint to other classes: it minds no missing weight then."""
+    told: dict[str, Any] = loaded.pretrained_cfg
+    if told.get("classifier") is not None and loaded.num_classes != told["num_classes"]:
+        raise WeightsError(
+            model,
+            f"its config has {loaded.num_classes} classes in model_args and {told['num_classes']} in pretrained_cfg, "
+            "and timm then looks for no missing weights; correct num_classes in config.json",
+        )
+
+
+def _resized(source: str, loaded: Any) -> list[str]:
+    """The weights of which a checkpoint has more or fewer: timm interpolates those of positions to another size."""
+    kind, colon, where = source.partition(":")
+    if not colon:
+        return []  # what is built is what timm says itself
+    files = import_of("timm.models._hub", "timm")
+    read = files.load_state_dict_from_path if kind == "local-dir" else files.load_state_dict_from_hf
+    found: dict[str, Any] = read(where)
+    built: dict[str, Any] = loaded.state_dict()
+    if not built.keys() <= found.keys():
+        return []  # of another library, whose names timm translates
+    classifier = str(loaded.pretrained_cfg.get("classifier"))  # some have a class that timm leaves out
+    return [key for key in built if not key.startswith(classifier) and built[key].numel() != found[key].numel()]
+
+
+@contextmanager
+def _missing() -> Generator[list[str]]:
+    """The weights that timm finds missing while it loads: where it is not strict, it tells its log alone."""
+    logger = logging.getLogger("timm.models._builder")
+    level, shown = logger.level, logger.getEffectiveLevel()
+    missing: list[str] = []
+
+    def hear(record: logging.LogRecord) -> bool:
+        said = record.getMessage()
+        if said.startswith("Missing keys ("):
+            missing.extend(said.partition("(")[2].partition(")")[0].split(", "))
+        return record.levelno >= shown
+
+    logger.addFilter(hear)
+    logger.setLevel(min(shown, logging.INFO))
+    try:
+        yield missing
+    finally:
+        logger.setLevel(level)
+        logger.removeFilter(hear)
 
 
 def _made_of(model: Any) -> list[list[str]]:

@@ -51,13 +51,15 @@ def torch() -> Any:
 def on_device(model: Any, name: str, options: TorchOptions) -> Any:
     """Put a model where and in which precision it was asked for, ready to infer. Returns it.
 
-    Raises EncoderError where there is no such device.
+    Raises EncoderError where there is no such device, and for one that computes nothing.
     """
     library = torch()
     if options.threads is not None:
         library.set_num_threads(options.threads)
     device = options.device or ("cuda" if library.cuda.is_available() else "cpu")
     try:
+        if library.device(device).type == "meta":
+            raise EncoderError(name, "has no weights on device 'meta', which computes nothing; name cpu or cuda")
         return model.to(device=device, dtype=getattr(library, options.dtype)).eval()
     except (RuntimeError, AssertionError) as error:
         raise EncoderError(name, f"cannot run on device {device!r}: {error}") from error
@@ -93,13 +95,14 @@ def whole(name: str, missing: Sequence[str], unexpected: Sequence[str] = (), mis
 def digest_of(model: Any, *notes: Mapping[str, Any] | Sequence[Any] | str) -> str:
     """Hash weights (parameters and buffers, whatever device they are on) and notes of the preprocessing: 16 hex digits.
 
-    `notes` are plain data. The names of the weights do not count: libraries rename them.
+    `notes` are plain data. The order of the weights counts, as the model has them: the same layers one before the
+    other are another model. Their names do not: libraries rename them.
     """
     state: Mapping[str, Any] = model.state_dict()
-    hashes = sorted(
+    hashes = [
         hashlib.sha256(f"{tuple(one.shape)}".encode() + rows_of(one).tobytes()).digest()
         for one in state.values()
         if hasattr(one, "shape")
-    )
+    ]
     noted = json.dumps(notes, sort_keys=True, default=str)
     return hashlib.sha256(b"".join(hashes) + noted.encode()).hexdigest()[:16]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from functools import partial
@@ -32,12 +33,13 @@ __all__ = [
     "TextTower",
     "by_shape",
     "called",
-    "facts_of",
     "from_hub",
     "identity",
     "image_processor_of",
     "is_cropped",
+    "marks_of",
     "middle_of",
+    "plainly",
     "preprocessing_of",
     "reading_of",
     "seen_side",
@@ -117,15 +119,18 @@ class TextTower:
         read: Callable[[Sequence[str]], Inputs],
         run: Run,
         *,
+        plain: Callable[[str], str] = str,
         batch: int | None = None,
     ) -> None:
+        """`plain` makes a text one that has no marks, where `read` does not do so by itself (`plainly`)."""
         self.spec = spec
         self._spans = spans
+        self._plain = plain
         self._batches: Batches[str, Array] = Batches(lambda texts: run(read(texts)), size=batch)
 
     def encode(self, batch: Sequence[Text], role: Role) -> list[Vector]:  # noqa: ARG002
         """Encode texts: one vector of unit length each."""
-        windows = [list(text_windows(text.content, self._spans, self.spec.tokens)) for text in batch]
+        windows = [list(text_windows(self._plain(text.content), self._spans, self.spec.tokens)) for text in batch]
         flat = [window for several in windows for window in several]
         lengths = [max(1, len(self._spans(window))) for window in flat]
         made = zip(self._batches(flat, lengths), lengths, strict=True)
@@ -203,6 +208,24 @@ def reading_of(tokenizer: Any) -> Reading:
         return copy.encode(text, add_special_tokens=False).offsets
 
     return Reading(spans, copy.num_special_tokens_to_add(is_pair=False), copy.to_str())
+
+
+def marks_of(tokenizer: Any) -> list[str]:
+    """What a tokenizer of transformers takes for no words where it is written in a text, such as `<|endoftext|>`."""
+    added = (token.content for token in tokenizer.added_tokens_decoder.values() if token.special)
+    return sorted({*tokenizer.all_special_tokens, *added})
+
+
+def plainly(marks: Sequence[str]) -> Callable[[str], str]:
+    """A function that breaks marks in a text: a model would take one for the text's end, and see nothing behind it.
+
+    Upper and lower case are alike: tokenizers may look for marks once they have made all letters small.
+    """
+    known = sorted((mark for mark in marks if len(mark) > 1), key=len, reverse=True)  # "!" is the padding of some
+    if not known:
+        return str
+    pattern = re.compile("|".join(map(re.escape, known)), re.IGNORECASE)
+    return lambda text: pattern.sub(lambda found: f"{found[0][0]} {found[0][1:]}", text)
 
 
 def word_spans(count: Callable[[str], int]) -> TokenSpans:
@@ -292,11 +315,6 @@ def preprocessing_of(processor: Any) -> dict[str, Any]:
     return told | {"size": told["size"] or {}}
 
 
-def facts_of(config: Any) -> dict[str, Any]:
-    """What of a model's configuration decides what comes out, and is not seen in its weights."""
-    return _facts(config.to_dict())
-
-
 _COMPUTED = (".position_ids", ".inv_freq")
 """What older checkpoints keep though it is no weight."""
 _CONVNEXT_SQUEEZES = 384
@@ -307,17 +325,6 @@ _PREPROCESSING = (
     *("min_pixels", "max_pixels", "patch_size", "temporal_patch_size", "merge_size", "max_num_patches"),
     *("do_image_splitting", "max_image_size", "image_seq_length"),
 )
-_FACTS = (
-    *("model_type", "hidden_act", "hidden_activation", "num_attention_heads", "num_key_value_heads", "head_dim"),
-    *("layer_norm_eps", "rms_norm_eps", "norm_eps", "rope_theta", "rope_parameters", "sliding_window", "layer_types"),
-    *("patch_size", "image_size", "eos_token_id", "pad_token_id", "num_register_tokens", "window_size"),
-)
-
-
-def _facts(known: dict[str, Any]) -> dict[str, Any]:
-    inner: dict[str, dict[str, Any]] = {key: value for key, value in known.items() if isinstance(value, dict)}
-    parts = {key: _facts(value) for key, value in inner.items()}
-    return {key: _plain(known[key]) for key in _FACTS if key in known} | {key: one for key, one in parts.items() if one}
 
 
 def _plain(value: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from octant.backends.api.encoders import Answer, Offer, Room, ServedEncoder, images, offer_of, texts
-from octant.backends.api.service import ApiOptions, Service, Waits, address_of, key_of
+from octant.backends.api.service import OwnServerOptions, Service, Waits, address_of, key_of
 from octant.backends.torched import import_of
 from octant.encoding import Role
 from octant.errors import EncoderError
@@ -42,9 +42,10 @@ _TYPES = {Role.QUERY: "search_query", Role.DOCUMENT: "search_document"}
 
 
 def load(
-    model: str, options: ApiOptions, *, key: SecretStr | None = None, waits: Waits | None = None
+    model: str, options: OwnServerOptions, *, key: SecretStr | None = None, waits: Waits | None = None
 ) -> list[ServedEncoder[Any]]:
     """Make Cohere's encoders of texts and images; nothing is sent. Unknown models are taken to read texts alone.
+    CO_API_KEY goes to Cohere alone: another `url` wants the variable of its key (`key_env`).
 
     Raises MissingExtra without cohere, ServiceError without a key, EncoderError for a dimension that the model lacks.
     """
@@ -52,9 +53,10 @@ def load(
     offer = offer_of(name, model, options, _OFFERS, Offer(0, 512))
     if model == _V4 and offer.dim not in _V4_DIMS:
         raise EncoderError(name, f"it has {', '.join(map(str, _V4_DIMS))} dimensions, and no other")
-    found = key_of("Cohere", key, _VARIABLE)
+    variable = options.key_env or (_VARIABLE if options.url is None else None)
+    found = key_of("Cohere", key, variable)
     url = address_of(name, options.url or _URL, key=found, insecure=options.insecure)
-    service = Service("Cohere", options, key=found, variable=_VARIABLE, url=url, waits=waits)
+    service = Service("Cohere", options, key=found, variable=variable, url=url, waits=waits)
     client = _client(service)
 
     def ask(input_type: str, **inputs: list[str]) -> Answer:
@@ -111,7 +113,7 @@ FAMILY = Family(
     summary="texts and images by Cohere's embed models",
     modules=("cohere", "tenacity"),
     install="pip install 'octant-search[cohere]'",
-    options=ApiOptions,
+    options=OwnServerOptions,
     load=load,
     known=tuple(Known(one, offer.modalities, offer.dim, "a service; see its terms") for one, offer in _OFFERS.items()),
     roles=True,

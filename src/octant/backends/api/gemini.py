@@ -19,7 +19,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from octant.backends.api.encoders import Answer, Offer, Prompts, Room, ServedEncoder, images, offer_of, sounds, texts
-from octant.backends.api.service import ApiOptions, Service, Waits, address_of, key_of
+from octant.backends.api.service import OwnServerOptions, Service, Waits, address_of, key_of
 from octant.backends.torched import import_of
 from octant.encoding import Role
 from octant.family import Family, Known
@@ -45,18 +45,20 @@ _TASKS = {Role.QUERY: "RETRIEVAL_QUERY", Role.DOCUMENT: "RETRIEVAL_DOCUMENT"}
 
 
 def load(
-    model: str, options: ApiOptions, *, key: SecretStr | None = None, waits: Waits | None = None
+    model: str, options: OwnServerOptions, *, key: SecretStr | None = None, waits: Waits | None = None
 ) -> list[ServedEncoder[Any]]:
     """Make Gemini's encoders; nothing is sent. Models that octant does not know are taken to read texts alone.
+    GEMINI_API_KEY goes to Google alone: another `url` wants the variable of its key (`key_env`).
 
     Raises MissingExtra without google-genai, ServiceError without a key, EncoderError for a dimension that the model
     lacks.
     """
     name = f"gemini:{model}"
     offer = offer_of(name, model, options, _OFFERS, Offer(0, 2048))
-    found = key_of("Gemini", key, _VARIABLE)
+    variable = options.key_env or (_VARIABLE if options.url is None else None)
+    found = key_of("Gemini", key, variable)
     url = address_of(name, options.url or _URL, key=found, insecure=options.insecure)
-    service = Service("Gemini", options, key=found, variable=_VARIABLE, url=url, waits=waits)
+    service = Service("Gemini", options, key=found, variable=variable, url=url, waits=waits)
     client = _client(service)
     types: Any = import_of("google.genai", "gemini").types
     is_prompted = offer.modalities == _ALL
@@ -118,7 +120,7 @@ FAMILY = Family(
     summary="texts, images and sounds by Google's Gemini API",
     modules=("google.genai", "tenacity"),
     install="pip install 'octant-search[gemini]'",
-    options=ApiOptions,
+    options=OwnServerOptions,
     load=load,
     known=tuple(Known(one, offer.modalities, offer.dim, "a service; see its terms") for one, offer in _OFFERS.items()),
     roles=True,

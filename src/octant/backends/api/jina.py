@@ -24,7 +24,7 @@ from octant.backends.api.encoders import (
     offer_of,
     texts,
 )
-from octant.backends.api.service import ApiOptions, Service, Waits, address_of, key_of
+from octant.backends.api.service import OwnServerOptions, Service, Waits, address_of, key_of
 from octant.backends.torched import import_of
 from octant.encoding import Role
 from octant.family import Family, Known
@@ -50,17 +50,19 @@ _TASKS = {Role.QUERY: "retrieval.query", Role.DOCUMENT: "retrieval.passage"}
 
 
 def load(
-    model: str, options: ApiOptions, *, key: SecretStr | None = None, waits: Waits | None = None
+    model: str, options: OwnServerOptions, *, key: SecretStr | None = None, waits: Waits | None = None
 ) -> list[ServedEncoder[Any]]:
     """Make Jina's encoders; nothing is sent. Models that octant does not know are taken to read texts alone.
+    JINA_API_KEY goes to Jina alone: another `url` wants the variable of its key (`key_env`).
 
     Raises MissingExtra without httpx, ServiceError without a key, EncoderError for a dimension that the model lacks.
     """
     name = f"jina:{model}"
     offer = offer_of(name, model, options, _OFFERS, Offer(0, 8192))
-    found = key_of("Jina", key, _VARIABLE)
+    variable = options.key_env or (_VARIABLE if options.url is None else None)
+    found = key_of("Jina", key, variable)
     url = address_of(name, options.url or _URL, key=found, insecure=options.insecure)
-    service = Service("Jina", options, key=found, variable=_VARIABLE, url=url, waits=waits)
+    service = Service("Jina", options, key=found, variable=variable, url=url, waits=waits)
     client = _client(service)
     sees = Modality.IMAGE in offer.modalities
 
@@ -117,7 +119,7 @@ FAMILY = Family(
     summary="texts and images by Jina's API",
     modules=("httpx", "tenacity"),
     install="pip install 'octant-search[jina]'",
-    options=ApiOptions,
+    options=OwnServerOptions,
     load=load,
     known=tuple(Known(one, offer.modalities, offer.dim, "a service; see its terms") for one, offer in _OFFERS.items()),
     roles=True,

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from octant.backends.api.encoders import Answer, Offer, Prompts, Room, ServedEncoder, by_index, offer_of, texts
-from octant.backends.api.service import ApiOptions, OwnServerOptions, Service, Waits, address_of, key_of
+from octant.backends.api.service import OwnServerOptions, Service, Waits, address_of, key_of
 from octant.backends.torched import import_of
 from octant.encoding import Role
 from octant.errors import EncoderError
@@ -46,17 +46,19 @@ class CompatibleOptions(OwnServerOptions):
 
 
 def load(
-    model: str, options: ApiOptions, *, key: SecretStr | None = None, waits: Waits | None = None
+    model: str, options: OwnServerOptions, *, key: SecretStr | None = None, waits: Waits | None = None
 ) -> list[ServedEncoder[Text]]:
-    """Make OpenAI's encoder of texts; nothing is sent.
+    """Make OpenAI's encoder of texts; nothing is sent. OPENAI_API_KEY goes to OpenAI alone, and no key to another `url`
+    unless `key_env` names one.
 
     Raises MissingExtra without openai, ServiceError without a key, EncoderError for a dimension that the model lacks.
     """
     name = f"openai:{model}"
     offer = offer_of(name, model, options, _OFFERS, Offer(0, 8191))
-    found = key_of("OpenAI", key, _VARIABLE)
+    variable = options.key_env or (_VARIABLE if options.url is None else None)
+    found = key_of("OpenAI", key, variable, required=variable is not None)
     url = address_of(name, options.url or _URL, key=found, insecure=options.insecure)
-    service = Service("OpenAI", options, key=found, variable=_VARIABLE, url=url, waits=waits)
+    service = Service("OpenAI", options, key=found, variable=variable, url=url, waits=waits)
     create = embeddings_of(service)
 
     def ask(contents: list[str], role: Role) -> Answer:  # noqa: ARG001 - OpenAI's models know no roles
@@ -126,7 +128,7 @@ OPENAI = Family(
     summary="texts by OpenAI's text-embedding models",
     modules=("openai", "tenacity"),
     install=_INSTALL,
-    options=ApiOptions,
+    options=OwnServerOptions,
     load=load,
     known=tuple(Known(one, offer.modalities, offer.dim, "a service; see its terms") for one, offer in _OFFERS.items()),
     key=_VARIABLE,

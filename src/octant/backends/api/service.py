@@ -61,10 +61,11 @@ class ApiOptions(Options):
 
 
 class OwnServerOptions(ApiOptions):
-    """What a server of one's own can be asked with beside that."""
+    """What a server of one's own, or a gateway before a provider, can be asked with beside that."""
 
     key_env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
-    """The environment variable that holds the server's key; None sends none: a provider's key is not for others."""
+    """The environment variable that holds the key; None is the provider's own at its own address, and none elsewhere:
+    a provider's key is not for others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +96,15 @@ class Usage:
 def key_of(service: str, given: SecretStr | None, variable: str | None, *, required: bool = True) -> SecretStr | None:
     """The key that was given, or that of an environment variable; None where there is none and none is required.
 
-    Raises ServiceError that names the variable, and never shows the key.
+    `variable` is None where another address was given, and no variable for its key. Raises ServiceError that
+    names the variable, and never shows the key.
     """
     key = given.get_secret_value() if given is not None else os.environ.get(variable or "", "")
     key = key.strip()  # a file or a shell easily adds the end of a line
     if not key:
+        if required and variable is None:
+            why = "its key is not for another address; name the variable of that one's with key_env="
+            raise ServiceError(service, f"{why}, or pass key=SecretStr(...)")
         if required:
             raise ServiceError(service, f"it wants a key; set {variable}, or pass key=SecretStr(...)")
         return None
