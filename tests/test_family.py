@@ -49,9 +49,7 @@ FAMILY = Family(
     load=load_hashing,
     known=(Known("words", (TEXT, IMAGE), 64, "MIT"),),
 )
-ABSENT = Family(
-    "absent", "What is not there", ("nowhere.at_all",), "pip install nowhere", Options, load_hashing, FAMILY.known
-)
+ABSENT = replace(FAMILY, name="absent", modules=("nowhere.at_all",), install="pip install 'nowhere[else]'")
 SERVICE = replace(FAMILY, name="service", key="SERVICE_KEY")
 USURPER = replace(FAMILY, name="starter", summary="in the place of another")
 
@@ -124,7 +122,7 @@ def test_a_name_that_is_not_understood_says_what_is(name: str, why: str) -> None
 
 
 def test_what_is_missing_says_how_to_install_it() -> None:
-    with pytest.raises(MissingExtra, match=r"nowhere\.at_all is not installed; pip install nowhere"):
+    with pytest.raises(MissingExtra, match=r"nowhere\.at_all is not installed; pip install 'nowhere\[else\]'"):
         octant.encoder("absent:words")
 
 
@@ -266,7 +264,7 @@ def test_the_command_line_lists_families_and_models() -> None:
     runner = CliRunner()
     told = runner.invoke(app, ["encoders", "--all"], env={"COLUMNS": "200"})
     assert told.exit_code == 0
-    assert "pip install nowhere" in told.stdout
+    assert "pip install 'nowhere[else]'" in told.stdout
     assert "toy:words" in told.stdout
     listed = json.loads(runner.invoke(app, ["encoders", "--json"]).stdout)
     toy = next(one for one in listed if one["name"] == "toy")

@@ -21,7 +21,8 @@ def family_table(families: Iterable[Family]) -> Table:
     for family in families:
         reads = {modality for known in family.known for modality in known.modalities}
         kinds = {known.kind for known in family.known}
-        table.add_row(
+        _add(
+            table,
             family.name,
             family.summary,
             ", ".join(modality for modality in Modality if modality in reads),
@@ -36,7 +37,8 @@ def model_table(families: Iterable[Family]) -> Table:
     table = _table("model", "reads", "dim", "licence", "note")
     for family in families:
         for known in family.known:
-            table.add_row(
+            _add(
+                table,
                 f"{family.name}:{known.model}",
                 ", ".join(known.modalities),
                 "" if known.dim is None else str(known.dim),
@@ -44,9 +46,16 @@ def model_table(families: Iterable[Family]) -> Table:
                 known.note,
             )
         if family.options.model_fields:
-            table.add_row("", "", "", "", f"options: {', '.join(family.options.model_fields)}", style="dim")
+            _add(table, "", "", "", "", f"options: {', '.join(family.options.model_fields)}")
         table.add_section()
     return table
+
+
+def _add(table: Table, *cells: str) -> None:
+    """Add a row as it stands: the brackets of an extra are no markup."""
+    from rich.text import Text
+
+    table.add_row(*map(Text, cells))
 
 
 def _here(family: Family) -> str:
