@@ -428,9 +428,11 @@ def encoders(
     if as_json:
         _print_json([family.as_dict() for family in found])
         return
-    from octant.show import family_table, model_table
+    from octant.show import family_table, install_lines, model_table
 
     _stdout().print(family_table(found))
+    for line in install_lines(found):
+        typer.echo(line)
     if all_models:
         _stdout().print(model_table(found))
     else:

@@ -12,11 +12,11 @@ from octant.vectors import Kind
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["family_table", "model_table"]
+__all__ = ["family_table", "install_lines", "model_table"]
 
 
 def family_table(families: Iterable[Family]) -> Table:
-    """Lay out families: what they read, and how to have them."""
+    """Lay out families: what they read, and whether they can run here."""
     table = _table("family", "models", "reads", "vectors", "here?")
     for family in families:
         reads = {modality for known in family.known for modality in known.modalities}
@@ -30,6 +30,15 @@ def family_table(families: Iterable[Family]) -> Table:
             _here(family),
         )
     return table
+
+
+def install_lines(families: Iterable[Family]) -> list[str]:
+    """The lines that install what is not here, each with the families that it is for: to be copied, so never folded."""
+    missing: dict[str, list[str]] = {}
+    for family in families:
+        if not family.is_installed:
+            missing.setdefault(family.install, []).append(family.name)
+    return [f"{install}  # {', '.join(names)}" for install, names in missing.items()]
 
 
 def model_table(families: Iterable[Family]) -> Table:
@@ -60,7 +69,7 @@ def _add(table: Table, *cells: str) -> None:
 
 def _here(family: Family) -> str:
     if not family.is_installed:
-        return family.install
+        return "no"
     return f"yes; wants ${family.key}" if family.key else "yes"
 
 
