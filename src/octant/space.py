@@ -38,20 +38,20 @@ class Space:
 
     def identity(self, modality: Modality) -> str:
         """The identity of the encoder that takes `modality`."""
-        return self._encoder(modality).spec.identity
+        return self.encoder(modality).spec.identity
 
     def spec(self, modality: Modality) -> EncoderSpec:
         """What the encoder that takes `modality` is."""
-        return self._encoder(modality).spec
+        return self.encoder(modality).spec
 
     def token_spans(self, modality: Modality) -> TokenSpans | None:
         """How the encoder that takes `modality` cuts a text into tokens, if it tells."""
-        spans: TokenSpans | None = getattr(self._encoder(modality), "token_spans", None)
+        spans: TokenSpans | None = getattr(self.encoder(modality), "token_spans", None)
         return spans
 
     def encode(self, media: Sequence[Media], modality: Modality, role: Role) -> list[Vector]:
         """Encode media of one modality in one batch: one vector each, in order."""
-        return self._encoder(modality).encode(media, role) if media else []
+        return self.encoder(modality).encode(media, role) if media else []
 
     def embed(self, medium: Media | str, role: Role = Role.DOCUMENT) -> Vector:
         """Encode one medium; a `str` is a text. Dense: [dim] float32; multi: [tokens, dim]; or Sparse."""
@@ -86,7 +86,8 @@ class Space:
             asked, found = normalize(asked), normalize(found)
         return float(np.max(np.atleast_2d(asked) @ np.atleast_2d(found).T, axis=1).sum())
 
-    def _encoder(self, modality: Modality) -> Encoder[Any]:
+    def encoder(self, modality: Modality) -> Encoder[Any]:
+        """The encoder that takes `modality`; UnsupportedModality where there is none."""
         if modality not in self._encoders:
             known = ", ".join(sorted(self._encoders))
             raise UnsupportedModality(modality, f"space {self.name!r}", f"it takes {known}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Protocol, cast
-from weakref import WeakValueDictionary
 
 import numpy as np
 from langchain_core.embeddings import Embeddings
@@ -79,7 +78,6 @@ class EmbeddingsEncoder:
         self.embeddings = embeddings
         dim = len(embeddings.embed_query("dimension"))
         self.spec = EncoderSpec(identity=identity or identity_of(embeddings), modality=Modality.TEXT, dim=dim)
-        _BY_SPEC[id(self.spec)] = self
 
     def encode(self, batch: Sequence[Text], role: Role) -> list[NDArray[np.float32] | Sparse]:
         """Encode a batch: one vector of `dim` floats per text, in order. OctantError where there are other ones."""
@@ -97,16 +95,12 @@ class EmbeddingsEncoder:
         return [np.asarray(vector, dtype=np.float32) for vector in vectors]
 
 
-_BY_SPEC: WeakValueDictionary[int, EmbeddingsEncoder] = WeakValueDictionary()
-"""The encoders that are there, by the specs that they hold: of an encoder a space shows no more than that."""
-
-
 def embeddings_of(space: Space) -> Embeddings | None:
     """LangChain's embeddings that make a space's vectors of texts; None where others do."""
     if Modality.TEXT not in space.modalities:
         return None
-    encoder = _BY_SPEC.get(id(space.spec(Modality.TEXT)))
-    return None if encoder is None else encoder.embeddings
+    encoder = space.encoder(Modality.TEXT)
+    return encoder.embeddings if isinstance(encoder, EmbeddingsEncoder) else None
 
 
 class _Listed(Protocol):
