@@ -16,7 +16,7 @@ from octant.errors import MediaError
 from octant.media import Media
 from octant.vectors import normalize
 
-__all__ = ["Trunk", "ahead", "project"]
+__all__ = ["Trunk", "ahead", "attempt", "project"]
 
 M = TypeVar("M", bound=Media)
 P = TypeVar("P")
