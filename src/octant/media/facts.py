@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,11 @@ _NAMED = {
 """The basic colour terms that have a hue (Berlin & Kay 1969), each plain, light, dark and dull, and warm brown, as some
 200,000 people named them in the xkcd colour survey (https://xkcd.com/color/rgb.txt, 2010, CC0)."""
 
+_NAMES = (*_NAMED, "black", "grey", "white")
+
+_COARSE = 2
+"""Bits of each channel that do not matter to a name."""
+
 _HUELESS = 0.03
 """OKLab chroma below which a colour is black, grey or white."""
 
@@ -57,24 +63,35 @@ def dominant_colours(picture: PIL.Image.Image) -> list[str]:
     """Name the colours of an RGB picture that cover 8 % of it or more, the most frequent first.
 
     Names are the 11 basic colour terms of English. A pixel has the name of the nearest colour of a survey in OKLab
-    (Ottosson 2020), or is black, grey or white where it has next to no chroma.
+    (Ottosson 2020), or is black, grey or white where it has next to no chroma; pixels are told apart by six bits of
+    each channel.
     """
     import numpy as np
 
     small = picture.copy() if max(picture.size) <= _SIDE else picture.reduce(math.ceil(max(picture.size) / _SIDE))
-    seen = _oklab(np.asarray(small).reshape(-1, 3))
+    seen = np.asarray(small).reshape(-1, 3) >> _COARSE
+    counts = np.bincount(_names()[seen[:, 0], seen[:, 1], seen[:, 2]], minlength=len(_NAMES)).tolist()
+    ranked = sorted(zip(counts, _NAMES, strict=True), key=lambda pair: (-pair[0], pair[1]))
+    return [name for count, name in ranked if count >= _LEAST * len(seen)]
+
+
+@cache
+def _names() -> NDArray[np.uint8]:
+    """The place in `_NAMES` of the name of every colour: [64, 64, 64], by the upper bits of red, green and blue."""
+    import numpy as np
+
+    levels = np.arange(0, 256, 1 << _COARSE) + (1 << _COARSE >> 1)
+    colours = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1).reshape(-1, 3)
     shades = _oklab(np.array([list(bytes.fromhex(shade)) for group in _NAMED.values() for shade in group]))
-    names = [*_NAMED, "black", "grey", "white"]
-    black, grey, white = range(len(_NAMED), len(names))
     named = np.repeat(np.arange(len(_NAMED)), [len(group) for group in _NAMED.values()])
+    seen = _oklab(colours)
     # the nearest by |a - b|^2 = |a|^2 - 2ab + |b|^2, of which |a|^2 is the same for all shades
     nearest = named[((shades**2).sum(axis=1) - 2 * seen @ shades.T).argmin(axis=1)]
+    black, grey, white = range(len(_NAMED), len(_NAMES))
     light, chroma = seen[:, 0], np.hypot(seen[:, 1], seen[:, 2])
     hueless = np.where(light < _BLACK, black, np.where(light > _WHITE, white, grey))
-    colours = np.where(light < _NIGHT, black, np.where(chroma < _HUELESS, hueless, nearest))
-    counts = np.bincount(colours, minlength=len(names)).tolist()
-    ranked = sorted(zip(counts, names, strict=True), key=lambda pair: (-pair[0], pair[1]))
-    return [name for count, name in ranked if count >= _LEAST * len(seen)]
+    names = np.where(light < _NIGHT, black, np.where(chroma < _HUELESS, hueless, nearest))
+    return names.astype(np.uint8).reshape(len(levels), len(levels), len(levels))
 
 
 def perceptual_hash(picture: PIL.Image.Image) -> str:
