@@ -97,6 +97,18 @@ def test_no_budget_and_a_budget_that_suffices_leave_a_text_as_it_is() -> None:
     assert cut(plain(" \n\t "), Budget(256)) == []
 
 
+def test_a_text_of_fewer_letters_than_the_budget_has_tokens_is_not_tokenized() -> None:
+    def spans(text: str) -> list[tuple[int, int]]:
+        raise AssertionError(f"{text!r} was tokenized")
+
+    text = "A short title"
+    document = Document(text, paragraphs(text))
+    assert cut(document, Budget(tokens=64, token_spans=spans)) == [Chunk(0, len(text))]
+    emoji = "🙂" * 20  # tokenizers of bytes make four tokens of one
+    with pytest.raises(AssertionError, match="was tokenized"):
+        cut(Document(emoji, paragraphs(emoji)), Budget(tokens=64, token_spans=spans))
+
+
 def test_a_long_text_that_just_fits_is_one_chunk() -> None:
     text = "word " * 5000
     assert cut(plain(text), Budget(5000, token_spans=pieces_of_words)) != [Chunk(0, len(text))]  # a last space is one

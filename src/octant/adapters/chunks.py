@@ -83,6 +83,9 @@ def cut(document: Document, budget: Budget, overlap: float = 0.125) -> list[Chun
         return [Chunk(0, len(document.text), _common(document.blocks))]
     if budget.tokens < 1:
         raise ValueError(f"a budget has at least one token, not {budget.tokens}")
+    if len(document.text) < budget.tokens and document.text.isascii():
+        # a token is one letter or more, but for what a tokenizer may put before the first: need not be counted
+        return [Chunk(0, len(document.text), _common(document.blocks))]
     return list(_Cutter(document, budget.tokens, budget.token_spans or estimate, int(budget.tokens * overlap)).chunks())
 
 
