@@ -236,8 +236,11 @@ def _fingerprint(vector: Vector) -> str:
 
 def _plain(value: Any, item_id: str, where: str, depth: int) -> Any:
     """A metadata value as every store keeps it alike: JSON's own kinds. ItemError names what is none."""
+    kind = cast("type[object]", type(value))
+    if value is None or kind is bool or (kind is str and value.isascii()):
+        return value
     match value:
-        case None | bool():
+        case bool():
             return value
         case str():
             try:

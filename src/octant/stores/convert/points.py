@@ -42,8 +42,14 @@ def plain(value: Any, where: object) -> Any:
 
     Raises StoreError for a number that is not finite and for any other type.
     """
+    kind = cast("type[object]", type(value))
+    # nearly all there is, before the kinds that are like one of them: a run writes a payload for every item
+    if value is None or kind is str or kind is int or kind is bool:
+        return value
+    if kind is dict:
+        return {key if type(key) is str else str(key): plain(one, where) for key, one in value.items()}
     match value:
-        case None | bool() | str():
+        case bool() | str():
             return value.value if isinstance(value, Enum) else value
         case int():
             return int(value)
