@@ -1,6 +1,7 @@
 """The pipeline: everything that can be stored is stored once, and the rest is reported."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -215,6 +216,65 @@ def test_writing_goes_on_while_the_next_batch_is_encoded() -> None:
     schema = picky_schema(Watched())
     report = ingest(texts(*"abcd"), schema, Waiting(schema), batch_size=2)
     assert report.points == 4
+
+
+def test_a_window_behind_one_that_could_not_be_stored_is_not_stored_either() -> None:
+    """What is linked stands before what it is linked to, and an item is whole when its last part stands."""
+    refused = threading.Event()
+
+    class Refusing(Shelf):
+        def write(self, points: list[models.PointStruct]) -> None:
+            if not refused.is_set():
+                refused.set()
+                raise RuntimeError("the server is restarting")
+            super().write(points)
+
+    shelf = Refusing(words_schema())
+    with pytest.raises(RuntimeError, match="restarting"):
+        ingest(texts(*"abcdefgh"), words_schema(), shelf, batch_size=2)
+    assert shelf.ids == []
+
+
+def test_ctrl_c_ends_the_encoding_between_two_batches_and_keeps_what_was_encoded() -> None:
+    encoding, stopped = threading.Event(), threading.Event()
+
+    class Slow(Picky):
+        def encode(self, batch: Sequence[Text], role: Role) -> list[Vector]:
+            if len(self.batches) == 2:
+                encoding.set()
+                assert stopped.wait(timeout=10)
+                time.sleep(0.3)  # until the run has noticed
+            return super().encode(batch, role)
+
+    def interrupted() -> Iterator[Arrival]:
+        yield from texts(*"abcdefghijklmnopqrstuvwxyz")
+        assert encoding.wait(timeout=10)
+        stopped.set()
+        raise KeyboardInterrupt
+
+    encoder = Slow()
+    schema = picky_schema(encoder)
+    shelf = Shelf(schema)
+    with pytest.raises(KeyboardInterrupt):
+        ingest(interrupted(), schema, shelf, batch_size=2)
+    assert encoder.batches == [1, 2, 2], "the third window has more batches than one"
+    assert shelf.ids == list("abc")
+
+
+def test_what_comes_slowly_is_stored_before_there_is_a_batch_of_it() -> None:
+    schema = words_schema()
+    shelf = Shelf(schema)
+    found: list[int] = []
+
+    def slowly() -> Iterator[Arrival]:
+        for one in texts(*"abcdef"):
+            yield one
+            time.sleep(0.15)
+            found.append(len(shelf.ids))
+
+    ingest(slowly(), schema, shelf, batch_size=32)
+    assert found[-1] > 0
+    assert shelf.ids == list("abcdef")
 
 
 def test_batches_hold_texts_of_like_length() -> None:

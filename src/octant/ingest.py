@@ -1,7 +1,10 @@
 """From items to stored points: read, compare, decode, encode and upsert side by side; nothing twice, nothing lost.
 
-arrivals ─▶ read what changed ─▶ describe ─▶ compare ─▶ decode ─▶ Schema.points ─▶ write ─▶ Report
-            (threads)           (threads)              (threads)  (caller)         (thread)
+arrivals ─▶ read what changed ─▶ compare ─▶ decode ─▶ Schema.points ─▶ write ─▶ Report
+(caller)    (threads)            (caller)   (threads)  (a thread)       (a thread)
+
+The caller's thread walks the sources and gathers what is decoded; it hands over a window of items whenever the encoder
+is free, so neither waits for the other while there is work for both.
 
 What a run knows it reads from the collection itself: there is no journal that could tell otherwise. A point says which
 source it came from, what that looked like (stamp), what its media hold (content) and what made its vectors (model).
@@ -12,13 +15,13 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import Any, Protocol, TypeVar, cast
 from urllib.parse import unquote, urlsplit
 
@@ -26,7 +29,7 @@ from qdrant_client.http import models
 
 from octant.errors import ItemError, MediaError, MissingExtra
 from octant.item import Item, Origin, Skipped
-from octant.media import Audio, Image, Media, Text, data_url, decode_audio, decode_image, describe, thumbnail
+from octant.media import Audio, Image, Media, Modality, Text, data_url, decode_audio, decode_image, describe, thumbnail
 from octant.media.facts import dominant_colours, perceptual_hash
 from octant.payload import Standing, content_in, facts_of, media_of, payload_of, point_id, standing_of, with_facts
 from octant.report import Progress, Report
@@ -67,8 +70,11 @@ _HELD = 2 * 1024 * 1024
 """Bytes of decoded pixels or samples that may wait for the encoder; what is larger is decoded by it."""
 _WINDOW = 64 * 1024 * 1024
 """Bytes of decoded media that are encoded and stored at once."""
-_WINDOW_SECONDS = 2.0
-"""How long a window should take: a crash repeats no more, and what is stored can be searched."""
+_WINDOW_SECONDS = 4.0
+"""How long a window should take: a crash repeats no more, what is stored can be searched, and of texts there are enough
+to find many of like length."""
+_PATIENCE = 0.1
+"""Seconds that the encoder waits for a whole batch before it takes a part of one."""
 
 
 @dataclass(slots=True)
@@ -119,9 +125,53 @@ class _Judged:
     facts: Mapping[str, Mapping[str, Any]] | None = None
 
 
-_Read = tuple[str, Sequence[Item | Skipped | MediaError | ItemError], bool]
+@dataclass(slots=True)
+class _Window:
+    """What is encoded and stored together."""
+
+    items: list[_Judged] = field(default_factory=list[_Judged])
+    weight: int = 0
+    """Bytes that they hold in memory."""
+    kinds: Counter[Modality] = field(default_factory=Counter[Modality])
+    since: float = field(default_factory=time.perf_counter)
+
+    def put(self, one: _Judged) -> None:
+        media = one.prepared.item.media.values()
+        self.items.append(one)
+        self.weight += sum(map(_weight, media))
+        self.kinds.update(medium.modality for medium in media)
+
+    @property
+    def batch(self) -> int:
+        """How many media there are of the most frequent kind: each is encoded by itself, whatever else there is."""
+        return max(self.kinds.values(), default=len(self.items))
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A window that was encoded, and is being written."""
+
+    points: list[tuple[models.PointStruct, _Judged]]
+    failed: list[_Failed]
+    encoded: int
+    batch: int
+    """As of its window."""
+    seconds: float
+    """How long encoding took."""
+    written: Future[None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Broken:
+    """An item that cannot be looked at."""
+
+    item: Item
+    why: _Failed
+
+
+_Part = Prepared | _Broken | Skipped | MediaError | ItemError
+_Read = tuple[str, Sequence[_Part], bool]
 """A source, what it holds, and whether it ends with that: of a stream the items of one source come one by one."""
-_Writing = tuple[list[tuple[models.PointStruct, _Judged]], "Future[None]"]
 
 
 class _Run:
@@ -156,42 +206,48 @@ class _Run:
         self.ended: list[Exception] = []
         self.sources = 0
         self.current = ""
-        # the first one is small: until it is read, nothing encodes
+        # the first one is small, so that something is found soon
         self.window = max(1, batch_size // 4)
-        """How many items are encoded and stored at once."""
+        """How many media of one kind are encoded and stored at once, at most."""
+        self.per_second = 0.0
+        """How many there were of the window that was encoded last."""
+        self.encoder = ThreadPoolExecutor(1, thread_name_prefix="octant-encode")
+        self.writer = ThreadPoolExecutor(1, thread_name_prefix="octant-upsert")
+        self.encoding: Future[_Made] | None = None
+        self.writing: _Made | None = None
+        self.stopped = Event()
+        self.busy = _Busy()
 
     def whole(self, arrivals: Iterable[Arrival]) -> Report:
         readers = ThreadPoolExecutor(_READERS, thread_name_prefix="octant-read")
         # of their own: what is looked at next must not queue behind what is decoded for later
         decoders = ThreadPoolExecutor(_READERS, thread_name_prefix="octant-decode")
-        writer = ThreadPoolExecutor(1, thread_name_prefix="octant-upsert")
-        writing: _Writing | None = None
         try:
             changed = self._changed(once(self._guarded(arrivals)))
-            few, most = self._few, self._most
-            read = _ahead(readers, partial(_read, self.schema), changed, few, _is_deferred, _carried)
-            described = _ahead(
-                readers, self._describe, self._items(read), few, _is_more_than_text, lambda given: _carried(given[0])
-            )
-            loaded = _ahead(decoders, self._load, self._judged(described), most, _is_to_decode, self._to_hold)
+            items = self._items(_ahead(readers, self._read, changed, self._most, _is_to_read, _carried))
+            loaded = _ahead(decoders, self._load, self._judged(items), self._most, _is_to_decode, self._to_hold)
             windows = self._windows(loaded)
             while True:
                 with self._timed("read"):
                     window = next(windows, None)
                 if window is None:
                     break
-                points, finished = self._points(window)
-                with self._timed("write"):
-                    self._written(writing)
-                writing = points, writer.submit(self._write, points, finished)
+                self._collect()
+                self.encoding = self.encoder.submit(self._encode, window)
+                fitting = round(self.per_second * _WINDOW_SECONDS)
+                self.window = max(self.batch_size, min(fitting, 4 * window.batch, 16 * self.batch_size))
+                self.current = _source(window.items[-1].prepared.item)
                 self._tell()
+            self._collect()
+            self._collect()
             with self._timed("write"):
-                self._written(writing)
                 self._clean()
         finally:
-            readers.shutdown(cancel_futures=True)
-            decoders.shutdown(cancel_futures=True)
-            writer.shutdown()
+            self.stopped.set()
+            for pool in (readers, decoders, self.encoder):
+                pool.shutdown(cancel_futures=True)
+            self.writer.shutdown()
+        self.report.stages["encode"] = self.busy.seconds()
         self.current = ""
         self._tell()
         if self.ended:
@@ -247,43 +303,55 @@ class _Run:
         self._tell()
         return left
 
-    def _items(self, read: Iterator[_Read]) -> Iterator[tuple[Item, bool]]:
-        """Pass the items of what was read, one by one, and say which is the last of its source."""
-        for source, arrivals, ends in read:
-            items = [one for one in arrivals if isinstance(one, Item)]
-            if source in self.suspects and all(isinstance(one, Skipped) for one in arrivals):
-                self.emptied.add(source)
-            for one in arrivals:
-                if not isinstance(one, Item):
-                    self._left_out(one)
-            self.sources += 1
-            for i, item in enumerate(items, start=1):
-                if self.seen is not None:
-                    self.seen.sources.add(_origin(item).source)
-                yield item, ends and i == len(items)
+    def _read(self, given: Item | Deferred) -> _Read:
+        """Read a source, and look at the media of its items without decoding them. Runs in a thread.
 
-    def _describe(self, given: tuple[Item, bool]) -> tuple[Prepared, bool] | tuple[_Failed, Item]:
-        """Look at an item's media, without decoding them. Runs in a thread."""
-        item, last = given
+        Items are split as the schema wants them: what is linked before what it is linked to, so that the item itself
+        is written last, and stands only when all that belongs to it does.
+        """
+        arrivals = [given] if isinstance(given, Item) else given.items()
+        parts: list[_Part] = []
+        for one in arrivals:
+            parts += map(self._described, reversed(self.schema.split(one))) if isinstance(one, Item) else [one]
+        if not isinstance(given, Item):
+            return given.source, parts, True
+        return given.id, parts, given.origin is None or given.origin.part >= given.origin.parts - 1
+
+    def _described(self, item: Item) -> Prepared | _Broken:
         try:
             self.schema.check(item)
             described = {name: describe(medium) for name, medium in item.media.items()}
             fingerprints = {name: one.fingerprint for name, one in described.items()}
-            return Prepared(item, payload_of(item, described, self.model, self.thumbnails), fingerprints), last
+            return Prepared(item, payload_of(item, described, self.model, self.thumbnails), fingerprints)
         except (MediaError, ItemError, MissingExtra) as error:
-            return _Failed.of(error, item), item
+            return _Broken(item, _Failed.of(error, item))
 
-    def _judged(self, described: Iterator[tuple[Prepared, bool] | tuple[_Failed, Item]]) -> Iterator[_Judged]:
+    def _items(self, read: Iterator[_Read]) -> Iterator[tuple[Prepared | _Broken, bool]]:
+        """Pass the items of what was read, one by one, and say which is the last of its source."""
+        for source, parts, ends in read:
+            items = [one for one in parts if isinstance(one, Prepared | _Broken)]
+            if source in self.suspects and all(isinstance(one, Skipped) for one in parts):
+                self.emptied.add(source)
+            for one in parts:
+                if not isinstance(one, Prepared | _Broken):
+                    self._left_out(one)
+            self.sources += 1
+            for i, one in enumerate(items, start=1):
+                if self.seen is not None:
+                    self.seen.sources.add(_origin(one.item).source)
+                yield one, ends and i == len(items)
+
+    def _judged(self, items: Iterator[tuple[Prepared | _Broken, bool]]) -> Iterator[_Judged]:
         """Compare items with what stands, in groups; pass on those that are to be written."""
         group: list[tuple[Prepared, bool]] = []
         weight = 0
-        for one, more in described:
+        for one, last in items:
             if isinstance(one, Prepared):
-                group.append((one, bool(more)))
+                group.append((one, last))
                 weight += _carried(one.item)
-            elif isinstance(more, Item):
-                self._left_out(one)
-                self._keep(_origin(more).source, more.id)  # what stands of it is better than nothing
+            else:
+                self._left_out(one.why)
+                self._keep(_origin(one.item).source, one.item.id)  # what stands of it is better than nothing
             # no more at once than a window takes: what comes slowly is not kept waiting for the rest of a group
             if self.fresh or len(group) >= self.window or weight >= _WINDOW:
                 yield from self._compared(group)
@@ -399,33 +467,32 @@ class _Run:
             return audio
         return Audio(decode_audio(audio, self.rate), self.rate, audio.limits)
 
-    def _windows(self, loaded: Iterator[_Judged | Skipped]) -> Iterator[list[_Judged]]:
-        """Gather what is encoded and stored together: as much as takes a while, and no more than memory should hold."""
-        before = time.perf_counter()
-        window: list[_Judged] = []
-        weight = 0
+    def _windows(self, loaded: Iterator[_Judged | Skipped]) -> Iterator[_Window]:
+        """Gather what is encoded and stored together: as much as takes a while, and no more than memory should hold.
+
+        Where the encoder has nothing to do it gets what there is: a batch, or less where that takes long to come.
+        """
+        window = _Window()
         for one in loaded:
             if isinstance(one, Skipped):
                 self._left_out(one)
                 continue
-            window.append(one)
-            weight += sum(_weight(medium) for medium in one.prepared.item.media.values())
-            if len(window) >= self.window or weight >= _WINDOW:
+            window.put(one)
+            if window.batch >= self.window or window.weight >= _WINDOW or (self._is_idle() and self._is_worth(window)):
                 yield window
-                took = max(time.perf_counter() - before, 1e-3)
-                fitting = round(len(window) * _WINDOW_SECONDS / took)
-                self.window = min(max(self.batch_size, fitting), 2 * self.window, 16 * self.batch_size)
-                window, weight, before = [], 0, time.perf_counter()
-        if window:
+                window = _Window()
+        if window.items:
             yield window
 
-    def _few(self) -> int:
-        """How many sources and items may wait to be looked at: enough for the next window."""
-        return self.window
+    def _is_idle(self) -> bool:
+        return self.encoding is None or self.encoding.done()
+
+    def _is_worth(self, window: _Window) -> bool:
+        return window.batch >= self.batch_size or time.perf_counter() - window.since > _PATIENCE
 
     def _most(self) -> int:
-        """How many may wait to be encoded: a window may be twice as large as the one before it."""
-        return min(2 * self.window, 16 * self.batch_size)
+        """How many may wait to be read, described or decoded: enough for the next window."""
+        return self.window
 
     def _to_hold(self, judged: _Judged) -> int:
         """About how many bytes of an item will be held once it is decoded."""
@@ -439,29 +506,52 @@ class _Run:
         decoded = pictures * 4 * (self.pixels or 0) ** 2 + round(sum(sound for sound in sounds if sound <= _HELD))
         return _carried(judged.prepared.item) + decoded
 
-    def _points(self, window: list[_Judged]) -> tuple[list[tuple[models.PointStruct, _Judged]], list[str]]:
+    def _collect(self) -> None:
+        """Wait for the window that is encoded, and for the one before it to be stored; count both.
+
+        So one upsert is in flight while the next window is encoded.
+        """
+        made, self.encoding = None if self.encoding is None else self.encoding.result(), None
+        with self._timed("write"):
+            self._written(self.writing)
+        self.writing = made
+        if made is None:
+            return
+        self.report.encoded += made.encoded
+        for failed in made.failed:
+            self._left_out(failed)
+        self.per_second = made.batch / max(made.seconds, 1e-3)
+
+    def _encode(self, window: _Window) -> _Made:
+        """Make the points of a window and pass them on to be written. Runs in a thread."""
+        began = time.perf_counter()
+        with self.busy:
+            points, failed, encoded = self._points(window.items)
+        finished = [_origin(one.prepared.item).source for one in window.items if one.last]
+        written = self.writer.submit(self._write, points, finished, self.writing)
+        return _Made(points, failed, encoded, window.batch, time.perf_counter() - began, written)
+
+    def _points(self, window: list[_Judged]) -> tuple[list[tuple[models.PointStruct, _Judged]], list[_Failed], int]:
         """Make the points of a window; what has the same content is encoded once."""
         made: dict[str, models.PointStruct | ItemError] = {}
         fresh: dict[str, Prepared] = {}
         for one in window:
             if one.vectors is None:
                 fresh.setdefault(content_in(one.prepared.payload), one.prepared)
-        if self.dry:
-            self.report.encoded += len(fresh)
-        elif fresh:
-            with self._timed("encode"):
-                encoded = self.schema.points(
-                    list(fresh.values()), batch_size=self.batch_size, remembered=self.remembered
-                )
+        if fresh and not self.dry:
+            encoded = self.schema.points(
+                list(fresh.values()), batch_size=self.batch_size, remembered=self.remembered, before_each=self._go_on
+            )
             made = dict(zip(fresh, encoded, strict=True))
-            self.report.encoded += sum(not isinstance(point, ItemError) for point in encoded)
         points: list[tuple[models.PointStruct, _Judged]] = []
+        failed: list[_Failed] = []
         for one in window:
             vectors = one.vectors
             if vectors is None and not self.dry:
                 point = made[content_in(one.prepared.payload)]
                 if isinstance(point, ItemError):
-                    self._left_out(_Failed.of(ItemError(one.prepared.item.id, point.reason), one.prepared.item))
+                    item = one.prepared.item
+                    failed.append(_Failed.of(ItemError(item.id, point.reason), item))
                     continue
                 vectors = point.vector  # type: ignore[assignment]
             payload = with_facts(one.prepared.payload, one.facts) if one.facts else one.prepared.payload
@@ -470,11 +560,23 @@ class _Run:
                 id=point_id(one.prepared.item.id), vector=vectors or {}, payload=payload
             )
             points.append((point, one))
-        self.current = _source(window[-1].prepared.item)
-        return points, [_origin(one.prepared.item).source for one in window if one.last]
+        broken = sum(isinstance(point, ItemError) for point in made.values())
+        return points, failed, len(fresh) - broken
 
-    def _write(self, points: list[tuple[models.PointStruct, _Judged]], finished: list[str]) -> None:
-        """Store a window; what is stale of its sources goes first: a crash between the two shows at the next run."""
+    def _go_on(self) -> None:
+        """End the encoding of a window between two batches, where the run has ended: nobody waits for it."""
+        if self.stopped.is_set():
+            raise CancelledError
+
+    def _write(
+        self, points: list[tuple[models.PointStruct, _Judged]], finished: list[str], before: _Made | None
+    ) -> None:
+        """Store a window; what is stale of its sources goes first: a crash between the two shows at the next run.
+
+        Where the window `before` failed it is not stored: what is linked stands before what it is linked to.
+        """
+        if before is not None:
+            before.written.result()
         for source in finished:
             if source in self.suspects:
                 self._clean_source(source)
@@ -500,13 +602,12 @@ class _Run:
         if stale and not self.dry:
             self.stored.remove(stale)
 
-    def _written(self, writing: _Writing | None) -> None:
+    def _written(self, made: _Made | None) -> None:
         """Wait for a window to be stored, and count it only then."""
-        if writing is None:
+        if made is None:
             return
-        points, written = writing
-        written.result()
-        for _, one in points:
+        made.written.result()
+        for _, one in made.points:
             setattr(self.report, one.fate, getattr(self.report, one.fate) + 1)
             if one.fate == "unchanged":
                 continue
@@ -541,14 +642,33 @@ class _Run:
 
     @contextmanager
     def _timed(self, stage: str) -> Generator[None]:
-        """Add what this thread waits to a stage; what is waited for inside another stage is not counted twice."""
-        stages, start = self.report.stages, time.perf_counter()
+        """Add to a stage how long the encoder had nothing to do for it; what is inside another stage counts once."""
+        stages, start = self.report.stages, time.perf_counter() - self.busy.seconds()
         inside = sum(stages.values())
         try:
             yield
         finally:
             nested = sum(stages.values()) - inside
-            stages[stage] = stages.get(stage, 0.0) + time.perf_counter() - start - nested
+            idle = time.perf_counter() - self.busy.seconds() - start
+            stages[stage] = stages.get(stage, 0.0) + idle - nested
+
+
+class _Busy:
+    """How long a thread has been at work, for another one to ask."""
+
+    def __init__(self) -> None:
+        self._state: tuple[float, float | None] = 0.0, None
+        """Seconds until the last end, and when the present work began: one attribute, so that it is never half new."""
+
+    def __enter__(self) -> None:
+        self._state = self._state[0], time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self._state = self.seconds(), None
+
+    def seconds(self) -> float:
+        done, since = self._state
+        return done if since is None else done + time.perf_counter() - since
 
 
 def once(arrivals: Iterable[Arrival]) -> Iterator[Arrival]:
@@ -564,18 +684,6 @@ def once(arrivals: Iterable[Arrival]) -> Iterator[Arrival]:
         else:
             seen.add(key)
             yield arrival
-
-
-def _read(schema: Schema, given: Item | Deferred) -> _Read:
-    """Read a source, and split its items as the schema wants them: what is linked before what it is linked to.
-
-    So the item itself is written last, and stands only when all that belongs to it does. Runs in a thread.
-    """
-    arrivals: Sequence[Item | Skipped | MediaError | ItemError] = [given] if isinstance(given, Item) else given.items()
-    parts = [p for one in arrivals for p in (reversed(schema.split(one)) if isinstance(one, Item) else (one,))]
-    if not isinstance(given, Item):
-        return given.source, parts, True
-    return given.id, parts, given.origin is None or given.origin.part >= given.origin.parts - 1
 
 
 def _ahead(
@@ -621,12 +729,8 @@ def _carried(given: Item | Deferred) -> int:
     return sum(map(_weight, given.media.values())) if isinstance(given, Item) else 0
 
 
-def _is_deferred(given: Item | Deferred) -> bool:
-    return not isinstance(given, Item)
-
-
-def _is_more_than_text(given: tuple[Item, bool]) -> bool:
-    return any(not isinstance(medium, Text) for medium in given[0].media.values())
+def _is_to_read(given: Item | Deferred) -> bool:
+    return not isinstance(given, Item) or any(not isinstance(medium, Text) for medium in given.media.values())
 
 
 def _is_to_decode(judged: _Judged) -> bool:

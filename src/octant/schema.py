@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from numbers import Integral, Real
@@ -241,12 +241,17 @@ class Schema:
         return [f for f in self.fields.values() if f.modality is modality and not f.given]
 
     def points(
-        self, batch: Sequence[Prepared], *, batch_size: int = 32, remembered: Vectors | None = None
+        self,
+        batch: Sequence[Prepared],
+        *,
+        batch_size: int = 32,
+        remembered: Vectors | None = None,
+        before_each: Callable[[], None] = lambda: None,
     ) -> list[models.PointStruct | ItemError]:
         """Encode items and lay them out as points: in order, an ItemError for each that cannot be encoded.
 
         Each field is encoded in batches of media of like length, so that little of a padded batch is padding.
-        What is `remembered` is not encoded, nor what items bring.
+        What is `remembered` is not encoded, nor what items bring. What `before_each` batch raises ends it all.
         """
         vectors: list[dict[str, QdrantVector]] = [
             {name: to_qdrant(cast("Vector", vector)) for name, vector in one.item.vectors.items()} for one in batch
@@ -257,6 +262,7 @@ class Schema:
             lengths = {i: max(map(_length, media)) for i, one in enumerate(batch) if (media := one.of(modality))}
             order = sorted(lengths, key=lambda i: lengths[i])
             for start in range(0, len(order), batch_size):
+                before_each()
                 # all fields of a batch before the next one: encoders that share their work remember the last
                 for f in fields:
                     places = [
