@@ -199,6 +199,17 @@ def test_memory_does_not_grow_with_the_corpus() -> None:
     assert ahead <= 6 * windows, "one is written, one encoded, one is loaded, one described, one read"
 
 
+def test_items_without_media_make_windows_like_others() -> None:
+    schema = Schema(Field("vector", Space("given", Picky()), Modality.TEXT, given=True))
+    shelf = Shelf(schema)
+    vector = np.ones(2, np.float32)
+    items: list[Arrival] = [Item("0", {"text": Text("one that has a text")}, vectors={"vector": vector})]
+    items += [Item(str(i), {}, vectors={"vector": vector}) for i in range(1, 1000)]
+    ingest(items, schema, shelf, batch_size=4)
+    assert len(shelf.ids) == 1000
+    assert max(len(batch) for batch in shelf.batches) <= 16 * 4
+
+
 def test_writing_goes_on_while_the_next_batch_is_encoded() -> None:
     encoding_second = threading.Event()
 

@@ -132,19 +132,21 @@ class _Window:
     items: list[_Judged] = field(default_factory=list[_Judged])
     weight: int = 0
     """Bytes that they hold in memory."""
-    kinds: Counter[Modality] = field(default_factory=Counter[Modality])
+    kinds: Counter[Modality | None] = field(default_factory=Counter[Modality | None])
+    """How many media there are of each; an item that has none counts as one of None."""
     since: float = field(default_factory=time.perf_counter)
 
     def put(self, one: _Judged) -> None:
         media = one.prepared.item.media.values()
         self.items.append(one)
         self.weight += sum(map(_weight, media))
-        self.kinds.update(medium.modality for medium in media)
+        kinds: list[Modality | None] = [medium.modality for medium in media]
+        self.kinds.update(kinds or [None])
 
     @property
     def batch(self) -> int:
         """How many media there are of the most frequent kind: each is encoded by itself, whatever else there is."""
-        return max(self.kinds.values(), default=len(self.items))
+        return max(self.kinds.values())
 
 
 @dataclass(frozen=True, slots=True)
