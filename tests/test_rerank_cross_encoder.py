@@ -1,7 +1,9 @@
 """Cross-encoders: on a tiny model that is made here, where sentence-transformers is installed."""
 
 import importlib
+import json
 import math
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +14,7 @@ import PIL.Image
 import pytest
 
 from octant.backends.cross_encoder import CrossEncoder
-from octant.errors import MissingExtra, RerankError
+from octant.errors import EncoderError, MissingExtra, RerankError, WeightsError
 from octant.item import Hit, Item
 from octant.media import Audio, Image, Media, Modality, Text
 from octant.query import ById, Composed, Part, Query
@@ -192,5 +194,31 @@ def test_a_model_of_several_labels_is_refused() -> None:
 
 def test_the_library_is_asked_for_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sentence_transformers", None)
-    with pytest.raises(MissingExtra, match="sentence-transformers is not installed"):
+    with pytest.raises(MissingExtra, match="sentence_transformers is not installed"):
         CrossEncoder("any")
+
+
+def test_a_model_without_a_head_to_judge_with_is_refused(folder: Path, tmp_path: Path) -> None:
+    """The library makes one at random, and logs it: the scores would be other ones at every start."""
+    transformers = importlib.import_module("transformers")
+    transformers.BertModel.from_pretrained(folder).save_pretrained(tmp_path)
+    transformers.BertTokenizerFast.from_pretrained(folder).save_pretrained(tmp_path)
+    with pytest.raises(WeightsError, match="would be random"):
+        CrossEncoder(str(tmp_path))
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_a_model_that_scales_its_scores_by_code_of_its_own_is_refused(folder: Path, tmp_path: Path, old: bool) -> None:
+    shutil.copytree(folder, tmp_path / "model")
+    config = tmp_path / "model" / "config.json"
+    path = "my_package.Scaled"
+    told = {"sbert_ce_default_activation_function": path} if old else {"sentence_transformers": {"activation_fn": path}}
+    config.write_text(json.dumps(json.loads(config.read_text()) | told))
+    with pytest.raises(EncoderError, match=r"my_package\.Scaled"):
+        CrossEncoder(str(tmp_path / "model"))
+
+
+def test_a_folder_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
+    pytest.importorskip("sentence_transformers")
+    with pytest.raises(EncoderError, match="is no folder"):
+        CrossEncoder(str(tmp_path / "nowhere"))

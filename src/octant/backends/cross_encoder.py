@@ -5,13 +5,15 @@ The library and the model are loaded when a `CrossEncoder` is made, not when thi
 
 from __future__ import annotations
 
-import importlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from octant.errors import MediaError, MissingExtra
+from octant.backends.checkpoints import explained, place_of
+from octant.backends.sentence_transformers import require_understood, stored
+from octant.backends.torched import certain, import_of
+from octant.errors import EncoderError, MediaError
 from octant.item import Hit
 from octant.media import Audio, Image, Media, Modality, Text, decode_audio, decode_image
 from octant.rerank.asked import media_asked
@@ -37,7 +39,9 @@ class CrossEncoder:
     is what the model gives, mostly between 0 and 1. Several texts of an item are read as one; a hit with nothing that
     the model reads is not judged. A composed question is the weighted sum of the scores of its parts.
 
-    Raises MissingExtra where sentence-transformers is not installed, ValueError for a model of several labels.
+    Raises MissingExtra where sentence-transformers is not installed, EncoderError for a model that cannot be loaded as
+    it is meant, WeightsError for a checkpoint that lacks some of the weights (a plain BERT has no head to judge with),
+    ValueError for a model of several labels.
     """
 
     def __init__(self, model: str | Any, *, batch_size: int = 16) -> None:
@@ -138,11 +142,24 @@ class _Pairs:
 
 
 def _load(name: str) -> Any:
-    try:
-        library = importlib.import_module("sentence_transformers")
-    except ImportError as error:
-        raise MissingExtra("sentence-transformers", "sentence-transformers") from error
-    return library.CrossEncoder(name)
+    library = import_of("sentence_transformers", "sentence-transformers")
+    where = place_of(name)
+    with explained(name):
+        require_understood(name, where, None)
+        _require_its_own_activation(name, stored(where, "config.json", None) or {})
+        return certain(name, lambda: library.CrossEncoder(where, trust_remote_code=False))
+
+
+def _require_its_own_activation(name: str, config: Mapping[str, Any]) -> None:
+    """Refuse a model whose scores the library would scale by another function than its own, which it logs alone."""
+    told = config.get("sentence_transformers") or {}
+    path = told.get("activation_fn") or config.get("sbert_ce_default_activation_function") or "torch."
+    if not str(path).startswith("torch."):
+        raise EncoderError(
+            name,
+            f"scales its scores by {path}, in place of which sentence-transformers would take its default, since that "
+            "is code of its own; make the CrossEncoder yourself, with activation_fn=, and pass it",
+        )
 
 
 def _rate_of(model: Any) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,9 +12,9 @@ from tokenizers import Tokenizer
 
 from octant.backends.checkpoints import explained, place_of
 from octant.backends.tokens import ENDLESS
+from octant.backends.torched import certain, import_of
 from octant.backends.windows import text_windows
 from octant.encoding import EncoderSpec, Role
-from octant.errors import MissingExtra, WeightsError
 from octant.family import Family, Known, Options
 from octant.media import Modality, Text
 from octant.vectors import Kind, Sparse, Vector
@@ -84,23 +83,13 @@ _OF_CONFIG = ("model_type", "hidden_act", "activation", "num_attention_heads", "
 
 
 def _load(name: str, revision: str | None, device: str | None) -> Any:
-    try:
-        library: Any = importlib.import_module("sentence_transformers")
-    except ModuleNotFoundError as error:
-        raise MissingExtra("sentence-transformers", "sentence-transformers") from error
-    torch: Any = importlib.import_module("torch")
+    library = import_of("sentence_transformers", "sentence-transformers")
 
-    def load(seed: int) -> Any:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            encoder = library.SparseEncoder(name, revision=revision, device=device, trust_remote_code=False)
-            return encoder.float()  # a checkpoint in half precision would be slow on a CPU, and other on each device
+    def load() -> Any:
+        encoder = library.SparseEncoder(name, revision=revision, device=device, trust_remote_code=False)
+        return encoder.float()  # a checkpoint in half precision would be slow on a CPU, and other on each device
 
-    encoder = load(0)
-    # what a checkpoint lacks is filled up at random, and only logged: two loads tell
-    if _weights(encoder) != _weights(load(1)):
-        raise WeightsError(Path(name), "some are missing, and would be random; give a trained sparse encoder")
-    return encoder
+    return certain(name, load)
 
 
 def _tokenizer(encoder: Any) -> Tokenizer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ from octant.errors import EncoderError, MissingExtra, WeightsError
 from octant.family import Options
 from octant.vectors import Array
 
-__all__ = ["TorchOptions", "digest_of", "import_of", "inference", "on_device", "rows_of", "torch", "whole"]
+__all__ = ["TorchOptions", "certain", "digest_of", "import_of", "inference", "on_device", "rows_of", "torch", "whole"]
 
 
 class TorchOptions(Options):
@@ -90,6 +90,24 @@ def whole(name: str, missing: Sequence[str], unexpected: Sequence[str] = (), mis
                 name,
                 f"the checkpoint {why} {len(keys)} of the model's weights ({shown}); give one of this architecture",
             )
+
+
+def certain(name: str, load: Callable[[], Any]) -> Any:
+    """Load a model twice, each time with another seed, and return it; WeightsError where the two are not the same.
+
+    For libraries that do not tell what a checkpoint lacks: they fill it up at random, and only log it.
+    """
+    library = torch()
+
+    def seeded(seed: int) -> Any:
+        with library.random.fork_rng(devices=[]):
+            library.manual_seed(seed)
+            return load()
+
+    model = seeded(0)
+    if digest_of(model) != digest_of(seeded(1)):
+        raise WeightsError(name, "some are missing, and would be random; give a checkpoint that was trained for this")
+    return model
 
 
 def digest_of(model: Any, *notes: Mapping[str, Any] | Sequence[Any] | str) -> str:
