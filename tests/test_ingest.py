@@ -199,6 +199,26 @@ def test_memory_does_not_grow_with_the_corpus() -> None:
     assert ahead <= 6 * windows, "one is written, one encoded, one is loaded, one described, one read"
 
 
+def test_a_slow_store_gets_larger_windows_and_not_one_for_every_batch() -> None:
+    """So many round trips would cost more than the encoder: what is decoded in the meantime goes along."""
+
+    class Far(Shelf):
+        def write(self, points: list[models.PointStruct]) -> None:
+            time.sleep(0.1)
+            super().write(points)
+
+    def one_by_one() -> Iterator[Arrival]:
+        for one in texts(*map(str, range(300))):
+            time.sleep(0.002)  # the store takes as long as 50 of them
+            yield one
+
+    schema = words_schema()
+    shelf = Far(schema)
+    ingest(one_by_one(), schema, shelf, batch_size=8)
+    assert len(shelf.ids) == 300
+    assert len(shelf.batches) <= 25, "by batches of 8 they would be more than 33"
+
+
 def test_items_without_media_make_windows_like_others() -> None:
     schema = Schema(Field("vector", Space("given", Picky()), Modality.TEXT, given=True))
     shelf = Shelf(schema)

@@ -487,7 +487,9 @@ class _Run:
             yield window
 
     def _is_idle(self) -> bool:
-        return self.encoding is None or self.encoding.done()
+        """Whether the encoder would begin at once. Where the store is what takes long, windows grow instead."""
+        is_stored = self.writing is None or self.writing.written.done()
+        return is_stored and (self.encoding is None or self.encoding.done())
 
     def _is_worth(self, window: _Window) -> bool:
         return window.batch >= self.batch_size or time.perf_counter() - window.since > _PATIENCE
