@@ -33,7 +33,7 @@ from octant import (
 from octant.backends.hashing import Hashing
 from octant.errors import StoreError
 from octant.ingest import Arrival, ingest
-from octant.standing import Stored
+from octant.standing import Found, Stored
 from octant.vectors import Vector
 
 
@@ -217,6 +217,34 @@ def test_a_slow_store_gets_larger_windows_and_not_one_for_every_batch() -> None:
     ingest(one_by_one(), schema, shelf, batch_size=8)
     assert len(shelf.ids) == 300
     assert len(shelf.batches) <= 25, "by batches of 8 they would be more than 33"
+
+
+def test_vectors_are_not_taken_from_an_item_that_changes_meanwhile() -> None:
+    """What is compared and what is written goes on side by side: an item found by its content may be another by now."""
+
+    class Telling(Picky):
+        def encode(self, batch: Sequence[Text], role: Role) -> list[Vector]:
+            return [np.array([1.0, len(text.content)], np.float32) for text in batch]
+
+    schema = picky_schema(Telling())
+
+    class Racing(Shelf):
+        def items(self, ids: Sequence[str], *, vectors: bool = False) -> dict[str, Found]:
+            if vectors:
+                ingest([Item("a", {"text": Text("of another length")})], schema, Stored(self.client, "shelf"))
+            return super().items(ids, vectors=vectors)
+
+    shelf = Racing(schema)
+    ingest([Item("a", {"text": Text("one")}, {"v": 1})], schema, shelf)
+    ingest([Item("b", {"text": Text("one")}), Item("a", {"text": Text("one")}, {"v": 2})], schema, shelf)
+    records, _ = shelf.client.scroll("shelf", with_vectors=True)
+    found = {(record.payload or {})["octant"]["id"]: record for record in records}
+    for record in found.values():
+        payload = record.payload or {}
+        vector: Any = record.vector
+        expected = [1.0, len(payload["octant"]["media"]["text"]["text"])]
+        assert np.allclose(vector["text"], np.array(expected) / np.linalg.norm(expected), atol=1e-5)
+    assert sorted(found) == ["a", "b"]
 
 
 def test_items_without_media_make_windows_like_others() -> None:

@@ -419,7 +419,10 @@ class _Run:
                 return None
             same = (there.standing.rest, there.standing.thumbnails) == (own.rest, own.thumbnails)
             fate = "unchanged" if same else "updated"
-            return self._taking(vectors.get(own.id), prepared, own, fate, last)
+            again = vectors.get(own.id)
+            if again is not None and _differs(again, own.content, self.model):
+                again = None  # another process has written it since
+            return self._taking(again, prepared, own, fate, last)
         twin = alike.get(own.content)
         fate = "added" if there is None else "updated"
         if twin is not None and there is None and is_gone(twin.standing.source):

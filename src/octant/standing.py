@@ -83,7 +83,12 @@ class Stored:
             if len(found) == len(contents):
                 break
         vectors = self.items(list(found.values()), vectors=True)
-        return {content: vectors[name] for content, name in found.items() if name in vectors}
+        # between the two questions the writer may have given an item other content: its vectors are of that then
+        return {
+            content: there
+            for content, name in found.items()
+            if (there := vectors.get(name)) and (there.standing.content, there.standing.model) == (content, model)
+        }
 
     def of_sources(self, sources: Sequence[str]) -> dict[str, list[Standing]]:
         """How the items of these sources were made, by source; sources that have none are left out."""
