@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -219,6 +220,31 @@ def test_a_slow_store_gets_larger_windows_and_not_one_for_every_batch() -> None:
     assert len(shelf.batches) <= 25, "by batches of 8 they would be more than 33"
 
 
+@pytest.mark.parametrize("breaks", [True, False])
+def test_a_stream_that_ends_within_a_source_keeps_what_was_not_met_of_it(breaks: bool) -> None:
+    """It broke off, or nobody waits for it any more: what did not come has not vanished."""
+
+    def pages(version: int) -> list[Arrival]:
+        return [
+            Item(f"book.{page}", {"text": Text(f"{version} {page}")}, {}, Origin("book", str(version), page, 4))
+            for page in range(4)
+        ]
+
+    def half() -> Iterator[Arrival]:
+        yield from pages(2)[:2]
+        if breaks:
+            raise RuntimeError("the connection broke")
+
+    schema = words_schema()
+    shelf = Shelf(schema)
+    ingest(pages(1), schema, shelf)
+    with pytest.raises(RuntimeError, match="connection broke") if breaks else nullcontext():
+        ingest(half(), schema, shelf)
+    assert sorted(shelf.contents()) == [f"book.{page}" for page in range(4)]
+    assert ingest(pages(2), schema, shelf).deleted == 0
+    assert {one["octant"]["media"]["text"]["text"] for one in shelf.contents().values()} == {"2 0", "2 1", "2 2", "2 3"}
+
+
 def test_vectors_are_not_taken_from_an_item_that_changes_meanwhile() -> None:
     """What is compared and what is written goes on side by side: an item found by its content may be another by now."""
 
@@ -320,20 +346,22 @@ def test_ctrl_c_ends_the_encoding_between_two_batches_and_keeps_what_was_encoded
     assert shelf.ids == list("abc")
 
 
-def test_what_comes_slowly_is_stored_before_there_is_a_batch_of_it() -> None:
+@pytest.mark.parametrize("stands", ["", "a"])
+def test_what_comes_slowly_is_stored_before_there_is_a_batch_of_it(stands: str) -> None:
     schema = words_schema()
     shelf = Shelf(schema)
-    found: list[int] = []
+    ingest(texts(*stands), schema, shelf)
+    late: list[int] = []
 
     def slowly() -> Iterator[Arrival]:
-        for one in texts(*"abcdef"):
+        for given, one in enumerate(texts(*map(str, range(20))), start=1):
             yield one
             time.sleep(0.15)
-            found.append(len(shelf.ids))
+            late.append(given - (len(shelf.ids) - len(stands)))
 
     ingest(slowly(), schema, shelf, batch_size=32)
-    assert found[-1] > 0
-    assert shelf.ids == list("abcdef")
+    assert max(late) <= 3, "how many were given and not yet stored"
+    assert shelf.ids == [*stands, *map(str, range(20))]
 
 
 def test_batches_hold_texts_of_like_length() -> None:

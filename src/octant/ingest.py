@@ -139,7 +139,9 @@ class _Window:
     def put(self, one: _Judged) -> None:
         media = one.prepared.item.media.values()
         self.items.append(one)
-        self.weight += sum(map(_weight, media))
+        self.weight += sum(map(_weight, media)) + sum(
+            getattr(v, "nbytes", 0) for v in one.prepared.item.vectors.values()
+        )
         kinds: list[Modality | None] = [medium.modality for medium in media]
         self.kinds.update(kinds or [None])
 
@@ -205,6 +207,8 @@ class _Run:
         """The ids that stand of those of them that were looked up."""
         self.emptied: set[str] = set()
         """Those of them that hold nothing now, and are well."""
+        self.ends: set[str] = set()
+        """Those of them that were read to their end: what was not met of another may still be there."""
         self.ended: list[Exception] = []
         self.sources = 0
         self.current = ""
@@ -249,7 +253,7 @@ class _Run:
             for pool in (readers, decoders, self.encoder):
                 pool.shutdown(cancel_futures=True)
             self.writer.shutdown()
-        self.report.stages["encode"] = self.busy.seconds()
+        self.report.stages["encode"] = self.report.stages.get("encode", 0.0) + self.busy.seconds()
         self.current = ""
         self._tell()
         if self.ended:
@@ -332,8 +336,10 @@ class _Run:
         """Pass the items of what was read, one by one, and say which is the last of its source."""
         for source, parts, ends in read:
             items = [one for one in parts if isinstance(one, Prepared | _Broken)]
-            if source in self.suspects and all(isinstance(one, Skipped) for one in parts):
-                self.emptied.add(source)
+            if source in self.suspects and ends:
+                self.ends.add(source)
+                if all(isinstance(one, Skipped) for one in parts):
+                    self.emptied.add(source)
             for one in parts:
                 if not isinstance(one, Prepared | _Broken):
                     self._left_out(one)
@@ -346,18 +352,22 @@ class _Run:
     def _judged(self, items: Iterator[tuple[Prepared | _Broken, bool]]) -> Iterator[_Judged]:
         """Compare items with what stands, in groups; pass on those that are to be written."""
         group: list[tuple[Prepared, bool]] = []
-        weight = 0
+        weight, since = 0, time.perf_counter()
         for one, last in items:
             if isinstance(one, Prepared):
                 group.append((one, last))
                 weight += _carried(one.item)
             else:
+                source = _origin(one.item).source
                 self._left_out(one.why)
-                self._keep(_origin(one.item).source, one.item.id)  # what stands of it is better than nothing
+                self._keep(source, one.item.id)  # what stands of it is better than nothing
+                if last:
+                    self.ends.add(source)
             # no more at once than a window takes: what comes slowly is not kept waiting for the rest of a group
-            if self.fresh or len(group) >= self.window or weight >= _WINDOW:
+            late = time.perf_counter() - since > _PATIENCE
+            if self.fresh or late or len(group) >= self.window or weight >= _WINDOW:
                 yield from self._compared(group)
-                group, weight = [], 0
+                group, weight, since = [], 0, time.perf_counter()
         yield from self._compared(group)
 
     def _keep(self, source: str, name: str) -> None:
@@ -392,7 +402,9 @@ class _Run:
                 self._keep(own.source, own.id)
             if several and judged is not None and own.source not in self.suspects:
                 self._suspect(own.source)
-            if last and own.source not in self.suspects:
+            if last and own.source in self.suspects:
+                self.ends.add(own.source)
+            elif last:
                 self.kept.pop(own.source, None)
             if judged is None:
                 self.report.unchanged += 1
@@ -518,7 +530,8 @@ class _Run:
 
         So one upsert is in flight while the next window is encoded.
         """
-        made, self.encoding = None if self.encoding is None else self.encoding.result(), None
+        with self._timed("encode"):
+            made, self.encoding = None if self.encoding is None else self.encoding.result(), None
         with self._timed("write"):
             self._written(self.writing)
         self.writing = made
@@ -591,13 +604,17 @@ class _Run:
             self.stored.write([point for point, _ in points])
 
     def _clean(self) -> None:
-        """Remove what is stale of the sources whose last item was not written: it stood already, or is broken."""
-        for source in list(self.suspects):
+        """Remove what is stale of the sources whose last item was not written: it stood already, or is broken.
+
+        A source that broke off keeps what was not met of it.
+        """
+        for source in self.ends & self.suspects.keys():
             self._clean_source(source)
 
     def _clean_source(self, source: str) -> None:
         kept = self.suspects.pop(source)
         self.kept.pop(source, None)
+        self.ends.discard(source)
         if not kept and source not in self.emptied:
             return  # nothing of it can be read now: what was read of it earlier is better than nothing
         if source in self.there:
@@ -704,16 +721,20 @@ def _ahead(
     """Map in order, so many ahead of the consumer as may wait, so that memory does not grow with the corpus.
 
     What `is_work` denies is so little that handing it to a thread would cost more. Where the next one is ready, no
-    more than two are asked for: when more may wait than before, the consumer does not wait for all of them.
+    more than two are asked for: when more may wait than before, the consumer does not wait for all of them; and no
+    second one, where the first was long in coming.
     """
     waiting: deque[tuple[Future[B] | None, A, int]] = deque()
     weight = 0
     ended = False
     while True:
-        asked = 0
-        while not ended and len(waiting) < most() and weight < _WINDOW and (asked < 2 or not _is_ready(waiting[0][0])):
-            asked += 1
+        left = 2
+        while not ended and len(waiting) < most() and weight < _WINDOW and (left > 0 or not _is_ready(waiting[0][0])):
+            left -= 1
+            began = time.perf_counter()
             for one in given:
+                if time.perf_counter() - began > _PATIENCE:
+                    left = 0
                 heavy = weigh(one)
                 weight += heavy
                 waiting.append((pool.submit(work, one) if is_work(one) else None, one, heavy))

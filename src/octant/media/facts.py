@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -55,6 +56,8 @@ _NIGHT = 0.15
 _LEAST = 0.08
 """The share of pixels that makes a colour worth naming; 11 names share them, so there always is one."""
 
+_lock = threading.Lock()
+
 _SIDE = 64
 """Pixels that are enough to judge colours by."""
 
@@ -70,7 +73,9 @@ def dominant_colours(picture: PIL.Image.Image) -> list[str]:
 
     small = picture.copy() if max(picture.size) <= _SIDE else picture.reduce(math.ceil(max(picture.size) / _SIDE))
     seen = np.asarray(small).reshape(-1, 3) >> _COARSE
-    counts = np.bincount(_names()[seen[:, 0], seen[:, 1], seen[:, 2]], minlength=len(_NAMES)).tolist()
+    with _lock:  # it takes a while, and every thread would make its own
+        names = _names()
+    counts = np.bincount(names[seen[:, 0], seen[:, 1], seen[:, 2]], minlength=len(_NAMES)).tolist()
     ranked = sorted(zip(counts, _NAMES, strict=True), key=lambda pair: (-pair[0], pair[1]))
     return [name for count, name in ranked if count >= _LEAST * len(seen)]
 
