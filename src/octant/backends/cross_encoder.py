@@ -152,9 +152,9 @@ def _load(name: str) -> Any:
 
 def _require_its_own_activation(name: str, config: Mapping[str, Any]) -> None:
     """Refuse a model whose scores the library would scale by another function than its own, which it logs alone."""
-    told = config.get("sentence_transformers") or {}
-    path = told.get("activation_fn") or config.get("sbert_ce_default_activation_function") or "torch."
-    if not str(path).startswith("torch."):
+    told: Mapping[str, Any] = config.get("sentence_transformers") or {}
+    path: str = told.get("activation_fn") or config.get("sbert_ce_default_activation_function") or "torch."
+    if not path.startswith("torch."):
         raise EncoderError(
             name,
             f"scales its scores by {path}, in place of which sentence-transformers would take its default, since that "
