@@ -240,8 +240,6 @@ def _plain(value: Any, item_id: str, where: str, depth: int) -> Any:
     if value is None or kind is bool or (kind is str and value.isascii()):
         return value
     match value:
-        case bool():
-            return value
         case str():
             try:
                 value.encode()

@@ -21,7 +21,7 @@ _loaded: list[Any] = []
 def language_of(text: str) -> str | None:
     """Name the language of a text in ISO 639-1, by 600 characters of it; None where that is not certain.
 
-    The first call loads the detector (about 1 s); others take some 0.1 ms.
+    The first call loads the detector (about 1 s); others take less than a millisecond.
     """
     sample = text.strip()
     if len(sample) > _SAMPLE:  # the beginning alone may be a licence, or a table

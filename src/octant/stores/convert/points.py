@@ -49,7 +49,7 @@ def plain(value: Any, where: object) -> Any:
     if kind is dict:
         return {key if type(key) is str else str(key): plain(one, where) for key, one in value.items()}
     match value:
-        case bool() | str():
+        case str():
             return value.value if isinstance(value, Enum) else value
         case int():
             return int(value)
