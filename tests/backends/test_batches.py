@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 
-from octant.backends.batches import Batches, decoded
+from octant.backends.batches import Batches, cut, decoded
 from octant.backends.windows import mean_of_windows, sound_windows, text_windows
 from octant.errors import EncoderError, MediaError, WeightsError
 from octant.media import Text
@@ -70,6 +70,69 @@ def test_little_work_is_done_with_what_is_known_so_far(monkeypatch: pytest.Monke
     for count in (1, 3, 7):
         assert model(list(range(count)), [1] * count) == list(range(count))
     assert model.size == 8
+
+
+def settled(seconds: Callable[[int, int], float], monkeypatch: pytest.MonkeyPatch) -> tuple[list[list[int]], Any]:
+    """A model whose batch of so many, of which the longest is so long, takes so long; and what it is given to run."""
+    now = [0.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    ran: list[list[int]] = []
+
+    def run(lengths: Sequence[int]) -> Sequence[int]:
+        ran.append(list(lengths))
+        now[0] += seconds(len(lengths), max(lengths))
+        return lengths
+
+    model = Batches(run)
+    for _ in range(4):
+        assert model([100] * 200, [100] * 200) == [100] * 200
+    ran.clear()
+    return ran, model
+
+
+def test_a_batch_ends_where_more_would_be_padded_than_another_pass_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran, model = settled(lambda n, longest: n * longest + 120, monkeypatch)
+    assert model.size == 8  # twice as many would save 7 % of the time, so a pass costs 80 units, as far as is known
+    ragged = [500, 3, 490, 20, 8, 12, 250, 7, 5, 260]
+    assert model(ragged, ragged) == ragged
+    assert ran == [[500, 490], [260, 250], [20, 12, 8, 7, 5, 3]]
+
+
+@pytest.mark.parametrize("units", [1, 0])
+def test_where_a_pass_costs_much_batches_are_whole(units: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran, model = settled(lambda n, longest: units * n * longest + 100_000, monkeypatch)
+    assert model.size == 64
+    ragged = [*range(1, 33), *range(61, 93)]
+    assert model(ragged, ragged) == ragged
+    assert [len(one) for one in ran] == [64]
+
+
+def test_media_of_one_length_are_run_in_whole_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran, model = settled(lambda n, longest: n * longest + 120, monkeypatch)
+    model([100] * 21, [100] * 21)
+    assert [len(one) for one in ran] == [8, 8, 5]
+
+
+def test_batches_cost_the_least_that_they_can() -> None:
+    def cost(lengths: Sequence[int], sizes: Sequence[int], start: float) -> float:
+        starts = [sum(sizes[:i]) for i in range(len(sizes))]
+        return sum(start + n * lengths[at] for at, n in zip(starts, sizes, strict=True))
+
+    def all_cuts(left: int, size: int) -> Iterator[list[int]]:
+        if not left:
+            yield []
+        for n in range(1, min(size, left) + 1):
+            yield from ([n, *rest] for rest in all_cuts(left - n, size))
+
+    random = np.random.default_rng(3)
+    for _ in range(60):
+        count, size = int(random.integers(1, 10)), int(random.integers(1, 6))
+        lengths = sorted(random.integers(1, 500, count).tolist(), reverse=True)
+        start = float(random.choice([0.0, 30.0, 300.0, 1e6]))
+        sizes = cut(lengths, size, start)
+        assert sum(sizes) == count
+        assert max(sizes) <= size
+        assert cost(lengths, sizes, start) == min(cost(lengths, one, start) for one in all_cuts(count, size))
 
 
 def test_a_failing_batch_fails_the_call_and_not_the_next() -> None:

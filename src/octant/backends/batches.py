@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +13,7 @@ from typing import Generic, TypeVar
 from octant.errors import MediaError
 from octant.media import Media
 
-__all__ = ["Batches", "decoded"]
+__all__ = ["Batches", "cut", "decoded"]
 
 M = TypeVar("M", bound=Media)
 P = TypeVar("P")
@@ -22,6 +23,9 @@ _SMALLEST, _LARGEST = 8, 64
 """Media per forward pass that are tried, doubled each time. On a CPU many are slower: they leave its cache."""
 _SHARE = 0.9
 """A larger batch must cost less than this share of the smaller one's time per unit: else it is not worth its memory."""
+_START = 0.1
+"""What a pass costs beside its units, as a share of those of a whole batch. Where doubling a batch was worth it, and
+doubling it again was not, this lies between `1 - _SHARE` and twice that."""
 
 
 def decoded(prepare: Callable[[M], P], batch: Sequence[M]) -> list[P]:
@@ -39,7 +43,8 @@ class Batches(Generic[P, R]):
     """Runs a model over prepared media, longest first, in batches of like length; the results are in order.
 
     `run` takes prepared media and returns one result for each. Little of a padded batch is padding then. How many are
-    run at once is found out on the work itself, as soon as there is enough of it, and kept; with `size` it is given.
+    run at once is found out on the work itself, as soon as there is enough of it, and kept: fewer only where more would
+    be padded than another pass costs. With `size` it is given.
     """
 
     def __init__(self, run: Callable[[Sequence[P]], Sequence[R]], *, size: int | None = None) -> None:
@@ -47,6 +52,8 @@ class Batches(Generic[P, R]):
         self._size = size
         self._lock = Lock()
         self._best = _SMALLEST
+        self._start: float | None = None
+        """What a pass costs beside its units, in units of length; None where that is not known."""
         self._costs: list[float] = []
         """Of the best size so far, of the one beyond it, and of the best again."""
         self._is_warm = False
@@ -61,18 +68,21 @@ class Batches(Generic[P, R]):
         # longest first: what would not fit into memory fails at once, and buffers are never enlarged
         order = sorted(range(len(prepared)), key=lambda i: -lengths[i])
         results: dict[int, R] = {}
+        ahead: list[int] = []
+        """The sizes of the batches to come, the last one first."""
         at = 0
         with self._lock:
             while at < len(order):
                 left = len(order) - at
-                wanted = self._size or self._wanted()
+                if self._start is not None and not ahead:
+                    ahead = cut([lengths[i] for i in order[at:]], self.size, self._start)[::-1]
+                wanted = ahead.pop() if ahead else self._size or self._wanted()
                 size = wanted if wanted <= left else self.size
                 places = order[at : at + size]
                 began = time.perf_counter()
                 made = self._run([prepared[i] for i in places])
                 if self._size is None and len(places) == wanted:
-                    padded = len(places) * max(1, lengths[places[0]])
-                    self._learn((time.perf_counter() - began) / padded)
+                    self._learn(time.perf_counter() - began, len(places), max(1, lengths[places[0]]))
                 results.update(zip(places, made, strict=True))
                 at += len(places)
         return [results[i] for i in range(len(prepared))]
@@ -81,22 +91,51 @@ class Batches(Generic[P, R]):
         """The size to run next. A larger one is tried between two runs of the best: what comes later is shorter."""
         return 2 * self._best if len(self._costs) == 1 else self._best
 
-    def _learn(self, cost: float) -> None:
+    def _learn(self, seconds: float, count: int, longest: int) -> None:
         """Note what a unit of length cost; settle once a larger batch is not worth it."""
         if not self._is_warm:  # the first run of a model loads and plans
             self._is_warm = True
             return
-        self._costs.append(cost)
+        self._costs.append(seconds / (count * longest))
         if len(self._costs) < 3:
             return
         before, larger, after = self._costs
         self._costs = []
-        if larger < _SHARE * (before + after) / 2:
-            self._best *= 2
-        else:
-            self._size = self._best
+        smaller = (before + after) / 2
+        if larger >= _SHARE * smaller:
+            self._settle(_START * longest)
+            return
+        self._best *= 2
         if self._best == _LARGEST:
-            self._size = _LARGEST
+            # both cost as much for a unit, and a start that twice as many share: that tells them apart
+            saved = smaller - larger
+            self._settle(saved / (larger - saved) * longest if saved < larger else math.inf)
+
+    def _settle(self, start: float) -> None:
+        """Keep the size: a pass costs so many units beside its own, for each that it could hold."""
+        self._size = self._best
+        self._start = self._size * start
+
+
+def cut(lengths: Sequence[int], size: int, start: float) -> list[int]:
+    """Cut media, longest first, into batches of at most `size`, so that all of them cost the least together.
+
+    A batch costs `start`, and as many units as its longest one has, for each that is in it.
+    """
+    costs = [0.0] * (len(lengths) + 1)
+    sizes = [0] * len(lengths)
+    for at in reversed(range(len(lengths))):
+        most = min(size, len(lengths) - at)
+        # where it makes no difference the first ones are whole, and the last one is small
+        costs[at], sizes[at] = min(
+            ((start + n * lengths[at] + costs[at + n], n) for n in range(most, 0, -1)), key=lambda one: one[0]
+        )
+    found: list[int] = []
+    at = 0
+    while at < len(lengths):
+        found.append(sizes[at])
+        at += sizes[at]
+    return found
 
 
 def _side_by_side(prepare: Callable[[M], P], batch: Sequence[M]) -> Iterator[P | MediaError]:
