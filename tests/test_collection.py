@@ -284,6 +284,7 @@ def test_another_model_is_refused_with_the_difference(tmp_path: Path) -> None:
     assert "hashing-64@1" in str(caught.value)
     assert "hashing-32@1" in str(caught.value)
     assert "dim was 64, is 32" in str(caught.value)
+    assert "open it with what it was built with (schema=" in str(caught.value)  # what loses nothing comes first
     octant.open("lib", path=tmp_path, schema=words_schema(64)).close()
 
 

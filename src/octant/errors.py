@@ -78,8 +78,8 @@ class SchemaMismatch(OctantError):
         listed = "".join(f"\n  - {difference}" for difference in differences)
         super().__init__(
             f"collection {collection!r} was built otherwise:{listed}\n"
-            "index into a collection of another name (-c NAME), delete this one and index again "
-            f"(`octant delete -c {collection}`), or open it with the schema that it was built with"
+            "open it with what it was built with (schema=, or the models: encoder=, --encoder), index into a "
+            f"collection of another name (-c NAME), or delete this one and index again (`octant delete -c {collection}`)"
         )
         self.differences = tuple(differences)
 
