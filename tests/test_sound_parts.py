@@ -18,7 +18,7 @@ import PIL.Image
 import pytest
 import soundfile
 from bad_media import cut, encoded_sound, mp4, noise, tone
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from moving_media import COLOURS, chirp, film
 
@@ -377,6 +377,33 @@ _SEEDS = [
 ]
 
 
+def unknown(*, pictures: bool, sound: bool) -> bytes:
+    """A film of which no decoder is known for the pictures, or the sound: nobody has made up their kinds yet."""
+    content = bytearray(film(1, chirp(0.5, 44_100), container="avi", pictures="mpeg4", codec="pcm_s16le", rate=44_100))
+    if pictures:
+        at = content.find(b"vidsFMP4") + 4
+        content[at : at + 4] = b"QQQQ"
+        at = content.find(b"FMP4", at)
+        content[at : at + 4] = b"QQQQ"
+    if sound:
+        at = content.find(b"strf", content.find(b"auds")) + 8
+        content[at : at + 2] = b"\x99\x77"
+    return bytes(content)
+
+
+def test_pictures_and_sounds_of_an_unknown_kind_are_told_as_such() -> None:
+    said = "has {} of a kind that cannot be decoded; export it as MP4 or WebM"
+    content = unknown(pictures=True, sound=False)
+    assert refusal(lambda: decode_frame(content, "film", 0.5, Limits())) == said.format("pictures")
+    assert refusal(lambda: film_of(content, "film", Limits())) == said.format("pictures")
+    assert len(decode_audio(Audio(content, span=Span(0.2, 0.4)), 8000)) == 1600
+    content = unknown(pictures=False, sound=True)
+    assert decode_frame(content, "film", 0.5, Limits()).size == (96, 64)
+    assert film_of(content, "film", Limits()).has_sound
+    for span in (None, Span(0.2, 0.4)):
+        assert said.format("sound") in refusal(lambda: decode_audio(Audio(content, span=span), 8000))  # noqa: B023
+
+
 @st.composite
 def damaged(draw: st.DrawFn) -> bytes:
     """A valid film with some bytes exchanged, and perhaps its end missing."""
@@ -387,6 +414,7 @@ def damaged(draw: st.DrawFn) -> bytes:
 
 
 @settings(max_examples=100, deadline=None)
+@example(unknown(pictures=True, sound=True))
 @given(damaged())
 def test_no_bytes_make_films_raise_anything_but_media_errors(content: bytes) -> None:
     limits = Limits(pixels=100_000, seconds=5)

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from octant.errors import MediaError
 from octant.media.kinds import Limits
@@ -124,6 +124,7 @@ def track_of(source: Path | bytes, about: object, limits: Limits) -> Track:
         stream = _sound_of(container)
         if stream is None:
             raise MediaError(about, "has no sound, only pictures; use Image(..., part=Frame(...))")
+        _require_codec(stream, about, "sound")
         seconds = _declared(container, stream)
         tags = {**container.metadata, **stream.metadata}
         first = next(container.decode(stream), None)
@@ -147,6 +148,7 @@ def track_blocks(
         stream = _sound_of(container)
         if stream is None:
             raise MediaError(about, "has no sound, only pictures; use Image(..., part=Frame(...))")
+        _require_codec(stream, about, "sound")
         origin = _origin(container)
         before = _PREROLL.get(container.format.name, _USUAL_PREROLL)
         for frame in _frames_from(container, stream, origin + start / rate - before):
@@ -251,11 +253,18 @@ def _declared(container: InputContainer, stream: VideoStream | AudioStream | Non
 
 def _bound(stream: VideoStream, about: object, limits: Limits) -> None:
     """Refuse pictures of more than the limit of pixels, now and wherever in the film they grow."""
+    _require_codec(stream, about, "pictures")
     pixels = stream.codec_context.width * stream.codec_context.height
     if pixels > limits.pixels:
         remedy = "shrink it or pass limits=Limits(pixels=...)"
         raise MediaError(about, f"has {pixels:,} pixels, more than the limit of {limits.pixels:,}; {remedy}")
     stream.codec_context.options = {"max_pixels": str(limits.pixels)}
+
+
+def _require_codec(stream: VideoStream | AudioStream, about: object, what: str) -> None:
+    """Refuse what no decoder is known for: PyAV's types do not say that such a stream has no context."""
+    if cast("object", stream.codec_context) is None:
+        raise MediaError(about, f"has {what} of a kind that cannot be decoded; export it as MP4 or WebM")
 
 
 def _seek(container: InputContainer, stream: VideoStream | AudioStream, second: float) -> None:
