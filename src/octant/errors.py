@@ -79,7 +79,8 @@ class SchemaMismatch(OctantError):
         super().__init__(
             f"collection {collection!r} was built otherwise:{listed}\n"
             "open it with what it was built with (schema=, or the models: encoder=, --encoder), index into a "
-            f"collection of another name (-c NAME), or delete this one and index again (`octant delete -c {collection}`)"
+            "collection of another name (-c NAME), or delete this one and index again "
+            f"(`octant delete -c {collection}`)"
         )
         self.differences = tuple(differences)
 
