@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qdrant_client import QdrantClient
 from qdrant_client.http import models
 from schemas import words_schema
 
@@ -35,6 +34,7 @@ from octant.backends.hashing import Hashing
 from octant.errors import StoreError
 from octant.ingest import Arrival, ingest
 from octant.standing import Found, Stored
+from octant.stores.local import LocalClient
 from octant.vectors import Vector
 
 
@@ -42,7 +42,7 @@ class Shelf(Stored):
     """A collection in memory, which remembers what was written to it in which batches."""
 
     def __init__(self, schema: Schema) -> None:
-        self.client = QdrantClient(":memory:")
+        self.client = LocalClient(None)  # read here while another thread writes
         self.client.create_collection(
             "shelf", vectors_config=schema.dense_config(), sparse_vectors_config=schema.sparse_config()
         )

@@ -72,18 +72,22 @@ def test_little_work_is_done_with_what_is_known_so_far(monkeypatch: pytest.Monke
     assert model.size == 8
 
 
-def settled(seconds: Callable[[int, int], float], monkeypatch: pytest.MonkeyPatch) -> tuple[list[list[int]], Any]:
-    """A model whose batch of so many, of which the longest is so long, takes so long; and what it is given to run."""
+def watched(start: float, monkeypatch: pytest.MonkeyPatch) -> tuple[list[list[int]], Batches[int, int]]:
+    """A model of which a pass costs so much beside its padded length, and the batches that it is given."""
     now = [0.0]
     monkeypatch.setattr(time, "perf_counter", lambda: now[0])
     ran: list[list[int]] = []
 
     def run(lengths: Sequence[int]) -> Sequence[int]:
         ran.append(list(lengths))
-        now[0] += seconds(len(lengths), max(lengths))
+        now[0] += start + len(lengths) * max(lengths)
         return lengths
 
-    model = Batches(run)
+    return ran, Batches(run)
+
+
+def settled(start: float, monkeypatch: pytest.MonkeyPatch) -> tuple[list[list[int]], Batches[int, int]]:
+    ran, model = watched(start, monkeypatch)
     for _ in range(4):
         assert model([100] * 200, [100] * 200) == [100] * 200
     ran.clear()
@@ -91,26 +95,96 @@ def settled(seconds: Callable[[int, int], float], monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_batch_ends_where_more_would_be_padded_than_another_pass_costs(monkeypatch: pytest.MonkeyPatch) -> None:
-    ran, model = settled(lambda n, longest: n * longest + 120, monkeypatch)
-    assert model.size == 8  # twice as many would save 7 % of the time, so a pass costs 80 units, as far as is known
+    ran, model = settled(120, monkeypatch)
+    assert model.size == 8
     ragged = [500, 3, 490, 20, 8, 12, 250, 7, 5, 260]
     assert model(ragged, ragged) == ragged
     assert ran == [[500, 490], [260, 250], [20, 12, 8, 7, 5, 3]]
 
 
-@pytest.mark.parametrize("units", [1, 0])
-def test_where_a_pass_costs_much_batches_are_whole(units: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    ran, model = settled(lambda n, longest: units * n * longest + 100_000, monkeypatch)
+def test_what_a_pass_costs_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran, model = watched(2000, monkeypatch)
+    for _ in range(4):
+        model([5] * 200, [5] * 200)
     assert model.size == 64
-    ragged = [*range(1, 33), *range(61, 93)]
+    ran.clear()
+    for short, sizes in ((210, [8]), (190, [4, 4])):  # of four, 490 or 510 each would be padded
+        ran.clear()
+        ragged = [700] * 4 + [short] * 4
+        assert model(ragged, ragged) == ragged
+        assert [len(one) for one in ran] == sizes
+
+
+def test_lengths_that_fall_while_it_is_learnt_do_not_hide_what_a_pass_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran, model = watched(5000, monkeypatch)
+    falling = [500] * 16 + [10] * 24  # of three runs that are compared, the last ones are of short media
+    model(falling, falling)
+    ran.clear()
+    ragged = list(range(499, 99, -2))
+    model(ragged, ragged)
+    assert [len(one) for one in ran] == [model.size] * (200 // model.size)
+
+
+def test_batches_are_cut_where_there_is_too_little_work_to_settle(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran, model = watched(1500, monkeypatch)
+    for _ in range(9):
+        model([100] * 32, [100] * 32)  # as many as an ingest gives at once: 64 are never tried
+    assert model.size == 32
+    ran.clear()
+    ragged = [500] * 8 + [10] * 24
+    model(ragged, ragged)
+    assert [len(one) for one in ran] == [8, 24]
+
+
+def test_a_size_that_is_found_in_the_middle_of_a_call_holds_for_its_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran, model = watched(120, monkeypatch)
+    ragged = [500] * 40 + [490] * 5 + [3] * 5
     assert model(ragged, ragged) == ragged
-    assert [len(one) for one in ran] == [64]
+    assert model.size == 8
+    assert [len(one) for one in ran] == [8, 8, 16, 8, 5, 5]
+
+
+def test_where_more_costs_no_more_batches_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    ran: list[int] = []
+
+    def run(lengths: Sequence[int]) -> Sequence[int]:
+        ran.append(len(lengths))
+        now[0] += 1
+        return lengths
+
+    model = Batches(run)
+    for _ in range(4):
+        model([100] * 200, [100] * 200)
+    ran.clear()
+    model([*range(64)], [*range(64)])
+    assert ran == [64]
 
 
 def test_media_of_one_length_are_run_in_whole_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    ran, model = settled(lambda n, longest: n * longest + 120, monkeypatch)
+    ran, model = settled(120, monkeypatch)
     model([100] * 21, [100] * 21)
     assert [len(one) for one in ran] == [8, 8, 5]
+
+
+def test_nothing_can_be_as_long_as_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, model = settled(120, monkeypatch)
+    for lengths in ([0] * 20, [0, 300, 0, 2], [0]):
+        assert model(lengths, lengths) == lengths
+
+
+def test_who_gives_a_size_gets_batches_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran, _ = watched(120, monkeypatch)
+
+    def run(lengths: Sequence[int]) -> Sequence[int]:
+        ran.append(list(lengths))
+        return lengths
+
+    model = Batches(run, size=4)
+    for _ in range(9):
+        model([500, 3, 490, 20, 8, 12, 250, 7, 5, 260], [500, 3, 490, 20, 8, 12, 250, 7, 5, 260])
+    assert {tuple(map(len, ran[i : i + 3])) for i in range(0, len(ran), 3)} == {(4, 4, 2)}
 
 
 def test_batches_cost_the_least_that_they_can() -> None:

@@ -115,6 +115,16 @@ def test_a_batch_is_as_its_items(loaded: Callable[[str], HfClip], kind: str) -> 
 
 
 @pytest.mark.parametrize(
+    ("kind", "is_filled"), [("clip", False), ("align", False), ("siglip", True), ("siglip2", True)]
+)
+def test_texts_that_are_padded_to_one_length_count_as_alike(
+    loaded: Callable[[str], HfClip], told: list[list[int]], kind: str, is_filled: bool
+) -> None:
+    loaded(kind).text.encode(texts(["cat", "the cat sat on the mat"]), Role.DOCUMENT)
+    assert (len(set(told[0])) == 1) is is_filled
+
+
+@pytest.mark.parametrize(
     ("kind", "tokens"), [("clip", 18), ("metaclip2", 18), ("siglip", 63), ("siglip2", 63), ("align", 62), ("flava", 75)]
 )
 def test_long_texts_are_read_to_their_end(

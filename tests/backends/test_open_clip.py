@@ -44,6 +44,15 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> OpenClip:
     return OpenClip(str(tiny_open_clip.make(tmp_path_factory.mktemp("clip") / "tiny")))
 
 
+@pytest.mark.parametrize("is_filled", [False, True])
+def test_texts_that_are_padded_to_one_length_count_as_alike(
+    tmp_path: Path, told: list[list[int]], is_filled: bool
+) -> None:
+    model = OpenClip(str(tiny_open_clip.make(tmp_path / "tiny", siglip=is_filled)))
+    model.text.encode(texts(["cat", "the cat sat on the mat"]), Role.DOCUMENT)
+    assert (len(set(told[0])) == 1) is is_filled
+
+
 class Reference:
     """The library's own calls."""
 

@@ -179,6 +179,14 @@ def test_images_are_what_the_library_makes_of_them(folder: Path, model: str) -> 
     np.testing.assert_allclose(together, np.concatenate([vectors_of(encoder, [one]) for one in media]), atol=1e-5)
 
 
+@pytest.mark.parametrize(("model", "is_filled"), [("dense", False), ("clip", False), ("siglip", True)])
+def test_texts_that_are_padded_to_one_length_count_as_alike(
+    folder: Path, told: list[list[int]], model: str, is_filled: bool
+) -> None:
+    reading(folder / model).encode(texts("cat", "the cat sat on the mat"), Role.DOCUMENT)
+    assert (len(set(told[-1])) == 1) is is_filled
+
+
 @pytest.mark.parametrize("model", ["clip", "siglip"])
 def test_both_towers_are_those_of_transformers(folder: Path, model: str) -> None:
     """By transformers' own calls. The texts of SigLIP are padded to their full length, as it was trained."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
@@ -21,11 +22,15 @@ R = TypeVar("R")
 
 _SMALLEST, _LARGEST = 8, 64
 """Media per forward pass that are tried, doubled each time. On a CPU many are slower: they leave its cache."""
+_PROBES = 3
+"""Runs that are compared: of the best size so far, of the one beyond it, and of the best again."""
 _SHARE = 0.9
 """A larger batch must cost less than this share of the smaller one's time per unit: else it is not worth its memory."""
-_START = 0.1
-"""What a pass costs beside its units, as a share of those of a whole batch. Where doubling a batch was worth it, and
-doubling it again was not, this lies between `1 - _SHARE` and twice that."""
+_REMEMBERED = 64
+"""Runs from which is told what a pass costs: enough that one which was disturbed does not count for much."""
+_START = 0.2
+"""What a pass costs at least beside its units, as a share of those of the runs that were measured: a cost of nothing is
+noise, and would run media one by one; and in an ingest each pass waits for the threads that read."""
 
 
 def decoded(prepare: Callable[[M], P], batch: Sequence[M]) -> list[P]:
@@ -43,8 +48,9 @@ class Batches(Generic[P, R]):
     """Runs a model over prepared media, longest first, in batches of like length; the results are in order.
 
     `run` takes prepared media and returns one result for each. Little of a padded batch is padding then. How many are
-    run at once is found out on the work itself, as soon as there is enough of it, and kept: fewer only where more would
-    be padded than another pass costs. With `size` it is given.
+    run at once is found out on the work itself, as soon as there is enough of it, and kept; so is what a pass costs
+    beside its length, and a batch is smaller where more would be padded than another pass costs. Whoever gives `size`
+    gets batches of that size.
     """
 
     def __init__(self, run: Callable[[Sequence[P]], Sequence[R]], *, size: int | None = None) -> None:
@@ -52,10 +58,12 @@ class Batches(Generic[P, R]):
         self._size = size
         self._lock = Lock()
         self._best = _SMALLEST
-        self._start: float | None = None
-        """What a pass costs beside its units, in units of length; None where that is not known."""
+        self._probed: list[tuple[int, float]] = []
+        """Units of length and seconds of the runs by which the size was found: of several sizes, so they are kept."""
+        self._lately: deque[tuple[int, float]] = deque(maxlen=_REMEMBERED)
+        """Those of the last other runs."""
         self._costs: list[float] = []
-        """Of the best size so far, of the one beyond it, and of the best again."""
+        """Seconds for a unit, of the runs that are compared."""
         self._is_warm = False
 
     @property
@@ -74,15 +82,16 @@ class Batches(Generic[P, R]):
         with self._lock:
             while at < len(order):
                 left = len(order) - at
-                if self._start is not None and not ahead:
-                    ahead = cut([lengths[i] for i in order[at:]], self.size, self._start)[::-1]
-                wanted = ahead.pop() if ahead else self._size or self._wanted()
-                size = wanted if wanted <= left else self.size
+                wanted = self._size or self._wanted()
+                is_known = self._size is not None or wanted > left
+                if is_known and not ahead and len(self._probed) >= _PROBES:
+                    start = _start_of([*self._probed, *self._lately])
+                    ahead = cut([lengths[i] for i in order[at:]], self.size, start)[::-1]
+                size = ahead.pop() if ahead else self.size if is_known else wanted
                 places = order[at : at + size]
                 began = time.perf_counter()
                 made = self._run([prepared[i] for i in places])
-                if self._size is None and len(places) == wanted:
-                    self._learn(time.perf_counter() - began, len(places), max(1, lengths[places[0]]))
+                self._note(time.perf_counter() - began, len(places), max(1, lengths[places[0]]), is_probe=not is_known)
                 results.update(zip(places, made, strict=True))
                 at += len(places)
         return [results[i] for i in range(len(prepared))]
@@ -91,36 +100,45 @@ class Batches(Generic[P, R]):
         """The size to run next. A larger one is tried between two runs of the best: what comes later is shorter."""
         return 2 * self._best if len(self._costs) == 1 else self._best
 
-    def _learn(self, seconds: float, count: int, longest: int) -> None:
-        """Note what a unit of length cost; settle once a larger batch is not worth it."""
+    def _note(self, seconds: float, count: int, longest: int, *, is_probe: bool) -> None:
+        """Learn from a run; settle once a larger batch is not worth it."""
         if not self._is_warm:  # the first run of a model loads and plans
             self._is_warm = True
             return
+        (self._probed if is_probe else self._lately).append((count * longest, seconds))
+        if not is_probe:
+            return
         self._costs.append(seconds / (count * longest))
-        if len(self._costs) < 3:
+        if len(self._costs) < _PROBES:
             return
         before, larger, after = self._costs
         self._costs = []
-        smaller = (before + after) / 2
-        if larger >= _SHARE * smaller:
-            self._settle(_START * longest)
-            return
-        self._best *= 2
+        if larger < _SHARE * (before + after) / 2:
+            self._best *= 2
+        else:
+            self._size = self._best
         if self._best == _LARGEST:
-            # both cost as much for a unit, and a start that twice as many share: that tells them apart
-            saved = smaller - larger
-            self._settle(saved / (larger - saved) * longest if saved < larger else math.inf)
+            self._size = _LARGEST
 
-    def _settle(self, start: float) -> None:
-        """Keep the size: a pass costs so many units beside its own, for each that it could hold."""
-        self._size = self._best
-        self._start = self._size * start
+
+def _start_of(measured: Sequence[tuple[int, float]]) -> float:
+    """What a pass costs beside its units, in units: where the line through what was measured begins.
+
+    Infinity where more units took no longer.
+    """
+    units = sum(one for one, _ in measured) / len(measured)
+    seconds = sum(took for _, took in measured) / len(measured)
+    spread = sum((one - units) ** 2 for one, _ in measured)
+    risen = sum((one - units) * (took - seconds) for one, took in measured)
+    if risen <= 0:
+        return math.inf
+    return max(_START * units, seconds * spread / risen - units)
 
 
 def cut(lengths: Sequence[int], size: int, start: float) -> list[int]:
     """Cut media, longest first, into batches of at most `size`, so that all of them cost the least together.
 
-    A batch costs `start`, and as many units as its longest one has, for each that is in it.
+    A batch costs `start` units, and beside them those of its longest medium, once for each that is in it.
     """
     costs = [0.0] * (len(lengths) + 1)
     sizes = [0] * len(lengths)

@@ -96,6 +96,7 @@ class HfClip:
             self._read,
             self._texts,
             plain=plainly(marks_of(self._tokenizer)),
+            is_filled=self._kind.is_padded,
             batch=options.batch,
         )
         self.image = ImageTower(

@@ -69,6 +69,7 @@ class OpenClip:
             reading.spans,
             lambda texts: {"text": tokenizer(list(texts))},
             self._texts,
+            is_filled=not self._can_cut,
             batch=options.batch,
         )
         self.image = ImageTower(

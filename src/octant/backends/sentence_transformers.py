@@ -95,12 +95,15 @@ class SentenceTexts:
         marks: Sequence[str] = (),
         *,
         is_unit: bool = True,
+        is_filled: bool = False,
     ) -> None:
         """`marks` are the words by which the model is shown other media: it takes no text that has one of them.
 
-        `is_unit` says whether its vectors have unit length, so that the means of windows get it as well.
+        `is_unit` says whether its vectors have unit length, so that the means of windows get it as well; `is_filled`,
+        whether it reads every text at one length, so that none costs less than another.
         """
         self.spec = spec
+        self._is_filled = is_filled
         self._marks = marks
         self._is_unit = is_unit
         self._readings = readings
@@ -121,7 +124,7 @@ class SentenceTexts:
         reading = self._readings[role]
         windows = reading.windows([text.content for text in batch])
         flat = [pair for several in windows for pair in several]
-        lengths = [len(encoding.ids) for _, encoding in flat]
+        lengths = [1 if self._is_filled else len(encoding.ids) for _, encoding in flat]
         rows = iter(self._batches([(role, window) for window, _ in flat], lengths))
         vectors = [
             _mean([next(rows) for _ in several], [reading.length(encoding) for _, encoding in several], self._is_unit)
@@ -246,7 +249,9 @@ def _encoders(name: str, model: Any, options: SentenceOptions) -> list[Encoder[A
         if modality is Modality.TEXT:
             rooms = [one.room for one in readings.values() if one.room is not None]
             spec = EncoderSpec(identity, modality, dim, tokens=min(rooms, default=None), by_dot=not is_cosine)
-            made.append(SentenceTexts(spec, readings, batches, facts["marks"], is_unit=is_cosine))
+            made.append(
+                SentenceTexts(spec, readings, batches, facts["marks"], is_unit=is_cosine, is_filled=bool(processing))
+            )
         elif modality is Modality.IMAGE:
             spec = EncoderSpec(identity, modality, dim, pixels=facts["pixels"], by_dot=not is_cosine)
             made.append(SentenceMedia(spec, Batches(run, size=options.batch), is_unit=is_cosine))

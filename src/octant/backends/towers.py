@@ -120,11 +120,16 @@ class TextTower:
         run: Run,
         *,
         plain: Callable[[str], str] = str,
+        is_filled: bool = False,
         batch: int | None = None,
     ) -> None:
-        """`plain` makes a text one that has no marks, where `read` does not do so by itself (`plainly`)."""
+        """`plain` makes a text one that has no marks, where `read` does not do so by itself (`plainly`).
+
+        `is_filled` says that the model reads every text at one length: then none costs less than another.
+        """
         self.spec = spec
         self._spans = spans
+        self._is_filled = is_filled
         self._plain = plain
         self._batches: Batches[str, Array] = Batches(lambda texts: run(read(texts)), size=batch)
 
@@ -133,7 +138,7 @@ class TextTower:
         windows = [list(text_windows(self._plain(text.content), self._spans, self.spec.tokens)) for text in batch]
         flat = [window for several in windows for window in several]
         lengths = [max(1, len(self._spans(window))) for window in flat]
-        made = zip(self._batches(flat, lengths), lengths, strict=True)
+        made = zip(self._batches(flat, [1] * len(flat) if self._is_filled else lengths), lengths, strict=True)
         vectors: list[Vector] = []
         for several in windows:
             rows, weights = zip(*(next(made) for _ in several), strict=True)
