@@ -71,3 +71,18 @@ def film(
                 out.mux(audio.encode(frame))
             out.mux(audio.encode())
     return file.getvalue()
+
+
+def surround(layout: str, codec: str, container: str) -> bytes:
+    """A second of one tone of 380 Hz on all channels, from .1 on the first to .9 on the last."""
+    file = io.BytesIO()
+    with av.open(file, "w", format=container) as out:
+        stream = out.add_stream(codec, rate=48_000, layout=layout)
+        loud = np.linspace(0.1, 0.9, stream.layout.nb_channels)
+        samples = (np.sin(2 * np.pi * 380 * np.arange(48_000) / 48_000)[:, None] * loud).astype(np.float32)
+        frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="flt", layout=layout)
+        frame.sample_rate = 48_000
+        planar = av.AudioResampler(format=stream.format.name, layout=layout, rate=48_000)
+        for part in [*planar.resample(frame), None]:
+            out.mux(stream.encode(part))
+    return file.getvalue()

@@ -20,7 +20,7 @@ import soundfile
 from bad_media import cut, encoded_sound, mp4, noise, tone
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from moving_media import COLOURS, chirp, film
+from moving_media import COLOURS, chirp, film, surround
 
 from octant.errors import MediaError
 from octant.media import Audio, Limits, Span, decode_audio, sound
@@ -377,6 +377,28 @@ _SEEDS = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("layout", "codec", "container"),
+    [("5.1", "aac", "mp4"), ("7.1", "aac", "mp4"), ("hexadecagonal", "aac", "mp4")],
+)
+def test_sounds_of_many_channels_are_heard(layout: str, codec: str, container: str) -> None:
+    """By their mean, but for what an encoder leaves of a tone on the channel of the deepest ones."""
+    content = surround(layout, codec, container)
+    heard = decode_audio(Audio(content), 48_000)
+    assert len(heard) == pytest.approx(48_000, abs=2100)
+    assert 0.28 < np.std(heard[12_000:36_000]) < 0.39  # of a tone of 0.5 it is 0.35
+    span = decode_audio(Audio(content, span=Span(0.25, 0.75)), 48_000)
+    np.testing.assert_allclose(span, heard[12_000:36_000], atol=1e-4)
+
+
+def broken(content: bytes, *places: tuple[int, int]) -> bytes:
+    """Some bytes exchanged: places and what is there then."""
+    changed = bytearray(content)
+    for place, byte in places:
+        changed[place] = byte
+    return bytes(changed)
+
+
 def unknown(*, pictures: bool, sound: bool) -> bytes:
     """A film of which no decoder is known for the pictures, or the sound: nobody has made up their kinds yet."""
     content = bytearray(film(1, chirp(0.5, 44_100), container="avi", pictures="mpeg4", codec="pcm_s16le", rate=44_100))
@@ -415,6 +437,7 @@ def damaged(draw: st.DrawFn) -> bytes:
 
 @settings(max_examples=100, deadline=None)
 @example(unknown(pictures=True, sound=True))
+@example(broken(_SEEDS[3], (3, 246), (64, 64), (196, 231)))  # a frame of 62 channels, as its header says
 @given(damaged())
 def test_no_bytes_make_films_raise_anything_but_media_errors(content: bytes) -> None:
     limits = Limits(pixels=100_000, seconds=5)

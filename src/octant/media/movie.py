@@ -45,6 +45,9 @@ _USUAL_PREROLL = 0.25
 _SLACK = 0.05
 """Seconds by which time stamps may be off before it counts as a gap: some containers round them."""
 _ZEROS = 1 << 16
+_PLANES = 8
+"""So many planes of a frame PyAV cannot see: it counts them up to a null pointer, which FFmpeg sets behind fewer only.
+Beyond lies what is no plane, and the process dies of reading it (PyAV 18.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,14 +306,28 @@ def _samples(frame: AudioFrame) -> NDArray[Any]:
     """See a frame as samples x channels of float32, whole numbers scaled by the range of their type."""
     import numpy as np
 
-    array: NDArray[Any] = frame.to_ndarray()
-    columns = array.T if frame.format.is_planar else array.reshape(-1, frame.layout.nb_channels)
+    if frame.format.is_planar and frame.layout.nb_channels >= _PLANES:
+        columns = np.concatenate([_columns(one) for one in _packed(frame)])
+    else:
+        columns = _columns(frame)
     if columns.dtype.kind == "f":
         return columns.astype(np.float32)
     scale = np.float32(2.0 ** (8 * columns.dtype.itemsize - 1))
     middle = scale if columns.dtype.kind == "u" else np.float32(0.0)
     scaled: NDArray[Any] = (columns.astype(np.float32) - middle) / scale
     return scaled
+
+
+def _columns(frame: AudioFrame) -> NDArray[Any]:
+    array: NDArray[Any] = frame.to_ndarray()
+    return array.T if frame.format.is_planar else array.reshape(-1, frame.layout.nb_channels)
+
+
+def _packed(frame: AudioFrame) -> list[AudioFrame]:
+    import av
+
+    packed: list[AudioFrame] = av.AudioResampler(format=frame.format.packed.name).resample(frame)
+    return packed
 
 
 def _turned(frame: VideoFrame) -> int:
